@@ -29,7 +29,7 @@ BELOW = {
 """What each room may use beside itself. The command line is the composition root and may use all."""
 
 DOORS = {
-    "aiokafka": {"runtime/kafka.py"},
+    "aiokafka": {"runtime/kafka.py", "runtime/kafka_topics.py"},
     "faust": {"processor/faust_app.py", "processor/strict_faust.py"},
     "mode": {"processor/faust_app.py", "processor/strict_faust.py"},
     "fastavro": {"contract/codec.py"},

@@ -82,17 +82,20 @@ def too_dense(buckets: Iterable[Bucket], *, slice_rows: int) -> list[Bucket]:
 
 
 def pack(buckets: Sequence[Bucket], *, start: int, end: int, slice_rows: int) -> tuple[Slice, ...]:
-    """Slices of about `slice_rows` rows, newest first, that tile [start, end).
+    """As few slices as `slice_rows` allows, of about equal size, newest first, that tile [start, end).
 
     `buckets` need not touch nor be sorted; empty ones may be left out. An empty export is one empty slice.
     """
+    total = sum(each.rows for each in buckets)
+    even_rows = total / max(-(-total // slice_rows), 1)
     slices: list[Slice] = []
-    upper, rows = end, 0
-    lower = end
+    upper, lower, rows, before = end, end, 0, 0
     for bucket in sorted(buckets, key=lambda each: each.start, reverse=True):
-        if rows and rows + bucket.rows > slice_rows * ROOMY:
+        border = (len(slices) + 1) * even_rows - before
+        overshoots = rows + bucket.rows - border > border - rows
+        if rows and (overshoots or rows + bucket.rows > slice_rows * ROOMY):
             slices.append(Slice(number=len(slices), start=lower, end=upper, rows_expected=rows))
-            upper, rows = lower, 0
+            upper, rows, before = lower, 0, before + rows
         lower, rows = max(bucket.start, start), rows + bucket.rows
     slices.append(Slice(number=len(slices), start=start, end=max(upper, start), rows_expected=rows))
     return tuple(slices)

@@ -45,6 +45,12 @@ def test_no_slice_is_larger_than_its_buckets_force_it_to_be(counts: list[int], s
     assert all(each.rows_expected <= max(slice_rows * 1.25, *counts) for each in slices)
 
 
+def test_slices_of_evenly_spread_rows_are_of_equal_size() -> None:
+    slices = pack(buckets_of([1000] * 103), start=START, end=START + 103 * WIDTH, slice_rows=20_000)
+
+    assert [each.rows_expected for each in slices] == [17_000, 17_000, 18_000, 17_000, 17_000, 17_000]
+
+
 def test_an_empty_export_is_one_empty_slice_of_the_whole_period() -> None:
     slices = pack([], start=5, end=9, slice_rows=100)
 

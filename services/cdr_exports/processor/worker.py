@@ -1,0 +1,165 @@
+"""From a record off the topic to the moment it may be acknowledged: decoding, trying again, giving up, putting aside.
+
+* A record that cannot be read goes to the dead letters, acknowledged by the broker, before it is done with.
+* A dependency that is away is waited for, as long as it takes or until the export's deadline: it burns no attempts.
+* A slice that fails for its own reasons is tried `attempts` times, then its export fails.
+* An error that nobody foresaw counts as the record's own: one bad export must not stop all the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import assert_never
+
+from cdr_exports.contract.codec import Codec
+from cdr_exports.contract.dead_letters import dead_letter, reason_of
+from cdr_exports.domain.errors import FailureCode, Poison, Rejected, Transient
+from cdr_exports.domain.events import ExportDeleteRequested, ExportRequested, SliceReady
+from cdr_exports.domain.identity import AccountId, ExportId
+from cdr_exports.processor.exporter import Announce, Exporter
+from cdr_exports.processor.ledger import LedgerBroken
+from cdr_exports.processor.slice_maker import Abandoned, Unverified
+from cdr_exports.runtime.backoff import delays
+from cdr_exports.runtime.clickhouse import QueryFailed
+from cdr_exports.runtime.clock import Now
+from cdr_exports.runtime.kafka import Raw
+from cdr_exports.runtime.logs import context, logger
+from cdr_exports.runtime.metrics import Registry
+
+log = logger(__name__)
+
+Work = ExportRequested | ExportDeleteRequested | SliceReady
+SENTENCES = {
+    FailureCode.ENGINE_ERROR: "The database could not deliver the CDRs of this export.",
+    FailureCode.DATA_CHANGED: "The CDRs of this period kept changing while they were exported.",
+    FailureCode.STORAGE_ERROR: "The file of this export was damaged in storage.",
+    FailureCode.INTERNAL: "The export failed because of an error in this service.",
+}
+"""What a customer reads; hosts, SQL and ids of queries stay in the log."""
+
+
+class Worker:
+    def __init__(
+        self,
+        *,
+        exporter: Exporter,
+        codec: Codec,
+        announce: Announce,
+        registry: Registry,
+        now: Now,
+        attempts: int,
+        group: str,
+    ) -> None:
+        self._exporter, self._codec, self._announce = exporter, codec, announce
+        self._registry, self._now, self._attempts, self._group = registry, now, attempts, group
+        self._under_way: dict[tuple[ExportId, int], asyncio.Task[None]] = {}
+
+    async def read(self, raw: Raw, expect: tuple[type[Work], ...]) -> Work | None:
+        """The record; None where it was put aside. Waits for the broker as long as it takes."""
+        try:
+            return self._codec.decode(raw.value, expect)
+        except Poison as error:
+            letter = dead_letter(
+                raw,
+                reason=reason_of(error),
+                detail=str(error),
+                group=self._group,
+                source="processor",
+                occurred_at=raw.timestamp or self._now(),
+            )
+            await self._until_done("kafka", lambda: self._announce(letter))
+            self._registry.count("dead_letters", topic=raw.topic.split(".")[1])
+            log.error(
+                "record.dead_letter", topic=raw.topic, partition=raw.partition, offset=raw.offset, reason=str(error)
+            )
+            return None
+
+    async def do(self, work: Work) -> None:
+        """Returns when the record may be acknowledged. Raises Abandoned and CancelledError only.
+
+        A slice delivered a second time while the first delivery is under way shares its fate and is not made twice.
+        """
+        if not isinstance(work, SliceReady):
+            return await self._try(work)
+        key = (work.export_id, work.slice)
+        if (task := self._under_way.get(key)) is not None:
+            return await asyncio.shield(task)
+        task = self._under_way[key] = asyncio.ensure_future(self._try(work))
+        try:
+            await task
+        finally:
+            del self._under_way[key]
+
+    async def _try(self, work: Work) -> None:
+        attempts = 0
+        with context(export_id=str(work.export_id), account_id=account_of(work)):
+            for wait in delays():
+                try:
+                    return await self._once(work)
+                except Transient as error:
+                    log.warning("work.waits", reason=str(error))
+                except Rejected as error:
+                    return await self._give_up(work, error.code, error.message)
+                except Abandoned:
+                    raise
+                except Exception as error:  # the record's own, foreseen or not: tried again, then its export fails
+                    attempts += 1
+                    code = self._judge(error)
+                    log.warning(
+                        "work.failed", attempt=attempts, reason=str(error), exc_info=code is FailureCode.INTERNAL
+                    )
+                    if attempts >= self._attempts or not may_succeed_later(error):
+                        return await self._give_up(work, code, SENTENCES[code])
+                self._registry.count("retries", dependency="clickhouse")
+                await asyncio.sleep(wait)
+        return None
+
+    async def _once(self, work: Work) -> None:
+        match work:
+            case ExportRequested():
+                await self._exporter.requested(work)
+                self._registry.set("last_progress_timestamp_seconds", time.time(), topic="requests")
+            case ExportDeleteRequested():
+                await self._exporter.delete_requested(work)
+                self._registry.set("last_progress_timestamp_seconds", time.time(), topic="requests")
+            case SliceReady():
+                await self._exporter.slice_ready(work)
+                self._registry.set("last_progress_timestamp_seconds", time.time(), topic="slices")
+            case _:
+                assert_never(work)
+
+    async def _give_up(self, work: Work, code: FailureCode, message: str) -> None:
+        await self._until_done("store", lambda: self._exporter.fail(work.export_id, code, message))
+
+    async def _until_done(self, dependency: str, action: Callable[[], Awaitable[None]]) -> None:
+        for wait in delays():
+            try:
+                return await action()
+            except Transient as error:
+                log.warning("work.waits", reason=str(error))
+                self._registry.count("retries", dependency=dependency)
+                await asyncio.sleep(wait)
+        return None
+
+    def _judge(self, error: Exception) -> FailureCode:
+        match error:
+            case Unverified():
+                self._registry.count("verification_failures", check=error.check)
+                checks = {"rows": FailureCode.DATA_CHANGED, "digest": FailureCode.STORAGE_ERROR}
+                return checks.get(error.check, FailureCode.ENGINE_ERROR)
+            case QueryFailed():
+                return FailureCode.ENGINE_ERROR
+            case LedgerBroken():
+                return FailureCode.STORAGE_ERROR
+        return FailureCode.INTERNAL
+
+
+def may_succeed_later(error: Exception) -> bool:
+    return not isinstance(error, QueryFailed) or error.may_succeed_later
+
+
+def account_of(work: Work) -> AccountId | None:
+    """Whose work it is, for fair dispatch; a deletion is nobody's, it must not wait its turn."""
+    return None if isinstance(work, ExportDeleteRequested) else work.account_id

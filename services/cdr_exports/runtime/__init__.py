@@ -1,0 +1,1 @@
+"""How a process of ours runs, and the one door to each client library it needs."""
