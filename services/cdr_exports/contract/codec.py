@@ -82,11 +82,12 @@ class Codec:
         self._readings: dict[bytes, _Reading] = {}
         files = sorted(files, key=lambda file: file.version)
         newest = {file.record: file for file in files}
-        if faults := [fault for record in _record_types() for fault in self._adopt(record, newest)]:
-            raise Misconfigured(faults)
+        faults = [fault for record in _record_types() for fault in self._adopt(record, newest)]
         for file in files:
             if file.record in self._own:
-                self._readings[_single_object_header(file.definition)] = self._reading(file.definition)
+                faults += self._admit(file)
+        if faults:
+            raise Misconfigured(faults)
 
     @classmethod
     def load(cls, registry: Registry | None = None) -> Codec:
@@ -181,6 +182,14 @@ class Codec:
             header = _CONFLUENT_ID.pack(self._registry.id_of(definition))
         self._writings[record] = _Writing(header, schema, to_avro)
         self._own[name] = self._readings[header] = _Reading(record, schema, None, from_avro)
+        return []
+
+    def _admit(self, file: SchemaFile) -> list[str]:
+        """Makes one version readable in single-object encoding. Returns what is wrong with it."""
+        try:
+            self._readings[_single_object_header(file.definition)] = self._reading(file.definition)
+        except LookupError as error:
+            return [f"{file.name}: {error}"]
         return []
 
     def _reading(self, definition: dict[str, Any]) -> _Reading:

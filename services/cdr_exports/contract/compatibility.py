@@ -23,13 +23,16 @@ GOLDEN = "golden"
 def check_schemas(folder: Path | None = None) -> list[str]:
     """Everything that is wrong with the schemas of `folder` (of the installation, by default), one sentence each."""
     folder = folder or repository_path("schemas")
+    faults: list[str] = []
     try:
         files = load_schema_files(folder)
-        faults = [fault for file in files for fault in _form(file)]
-        faults += [fault for pair in combinations(files, 2) for fault in incompatibilities(*pair)]
-        return faults + list(_versions(files)) + list(_golden(folder / GOLDEN, files, Codec(files)))
+        faults += (fault for file in files for fault in _form(file))
+        faults += (fault for pair in combinations(files, 2) for fault in incompatibilities(*pair))
+        faults += _versions(files)
+        faults += _golden(folder / GOLDEN, files, Codec(files))
     except Misconfigured as error:
-        return error.faults
+        faults += error.faults
+    return faults
 
 
 def incompatibilities(older: SchemaFile, newer: SchemaFile) -> list[str]:

@@ -1,0 +1,1 @@
+"""The JSON:API room: what every HTTP route of the customer API has in common, whichever service it belongs to."""

@@ -1,0 +1,1 @@
+"""One base URL for customers: the routes of ingress and of projection in one ASGI application."""
