@@ -118,14 +118,11 @@ import cdr_exports
 root = os.path.dirname(cdr_exports.__file__)
 seen = []
 
-def ours(frame):
-    return frame.f_code.co_filename.startswith(root) and frame
-
 def caller():
     frame = sys._getframe(2)
     while frame and not frame.f_code.co_filename.startswith(root):
-        if "importlib" in frame.f_code.co_filename:
-            return None
+        if "importlib" in frame.f_code.co_filename or "site-packages" in frame.f_code.co_filename:
+            return None  # what a library does when it is imported, or makes a class for us, is its own affair
         frame = frame.f_back
     return frame
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import zoneinfo
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +13,7 @@ from fastapi import APIRouter
 
 from cdr_exports.api.reception import Reception
 from cdr_exports.api.tokens import Authenticator
+from cdr_exports.api.zones import zone_names
 from cdr_exports.contract import topics
 from cdr_exports.contract.codec import Codec
 from cdr_exports.contract.envelope import headers_of
@@ -46,6 +46,7 @@ from cdr_exports.runtime.logs import logger
 from cdr_exports.runtime.metrics import Registry
 from cdr_exports.runtime.postgres import Database, migrate, migrations_of
 from cdr_exports.runtime.process import Health, until_stopped
+from cdr_exports.runtime.registry import codec_for
 from cdr_exports.runtime.settings import (
     ClickHouseSettings,
     ExportSettings,
@@ -80,7 +81,7 @@ async def run_processor(process: Process) -> None:
     kafka, clickhouse_settings, store_settings, worker_settings, exports = load_all(
         KafkaSettings, ClickHouseSettings, StoreSettings, WorkerSettings, ExportSettings
     )
-    codec, store = Codec.load(), Store.open(store_settings.store_url)
+    codec, store = codec_for(kafka), Store.open(store_settings.store_url)
     clickhouse = ClickHouse(clickhouse_settings, connections=worker_settings.slots + faust_app.PLANNING_SLOTS)
     table = clickhouse_settings.clickhouse_table
     view = DirectoryView(kafka, codec, process.registry)
@@ -127,7 +128,7 @@ async def run_processor(process: Process) -> None:
 async def run_projection(process: Process) -> None:
     """Migrates, then folds the topics into the read model until asked to stop."""
     kafka, postgres_settings = load_all(KafkaSettings, PostgresSettings)
-    codec = Codec.load()
+    codec = codec_for(kafka)
     await migrated(postgres_settings, process.stop)
     async with AsyncExitStack() as opened:
         publisher = await opened.enter_async_context(connected(kafka, "cdr-exports-projection", process.stop))
@@ -141,7 +142,7 @@ async def run_projection(process: Process) -> None:
 async def run_http(process: Process, *, ingress: bool, reads: bool) -> None:
     """The customer API, or the half of it that takes requests, until asked to stop."""
     kafka, http, tokens, exports = load_all(KafkaSettings, HttpSettings, TokenSettings, ExportSettings)
-    codec = Codec.load()
+    codec = codec_for(kafka)
     view = DirectoryView(kafka, codec, process.registry)
     lifetime = None if tokens.token_lifetime_seconds is None else timedelta(seconds=tokens.token_lifetime_seconds)
     authenticator = Authenticator(
@@ -209,12 +210,13 @@ async def migrated(settings: PostgresSettings, stop: asyncio.Event) -> None:
     for wait in delays():
         try:
             await migrate(settings.postgres_dsn.get_secret_value(), migrations_of("cdr_exports.projection"))
-            return
         except Transient as error:
             if stop.is_set():
                 raise
             log.warning("postgres.unavailable", reason=str(error))
             await asyncio.sleep(wait)
+        else:
+            return
 
 
 def announcer(publisher: Publisher, codec: Codec) -> Announce:
@@ -269,11 +271,6 @@ async def set_before(wanted: asyncio.Event, stop: asyncio.Event) -> bool:
         for each in waits:
             each.cancel()
     return wanted.is_set() and not stop.is_set()
-
-
-def zone_names() -> frozenset[str]:
-    """The IANA names that a request may use."""
-    return frozenset(zoneinfo.available_timezones()) - {"localtime"}
 
 
 async def _awaited(work: Awaitable[None]) -> None:

@@ -57,24 +57,17 @@ class Worker:
         self._under_way: dict[tuple[ExportId, int], asyncio.Task[None]] = {}
 
     async def read(self, raw: Raw, expect: tuple[type[Work], ...]) -> Work | None:
-        """The record; None where it was put aside. Waits for the broker as long as it takes."""
-        try:
-            return self._codec.decode(raw.value, expect)
-        except Poison as error:
-            letter = dead_letter(
-                raw,
-                reason=reason_of(error),
-                detail=str(error),
-                group=self._group,
-                source="processor",
-                occurred_at=raw.timestamp or self._now(),
-            )
-            await self._until_done("kafka", lambda: self._announce(letter))
-            self._registry.count("dead_letters", topic=raw.topic.split(".")[1])
-            log.error(
-                "record.dead_letter", topic=raw.topic, partition=raw.partition, offset=raw.offset, reason=str(error)
-            )
-            return None
+        """The record; None where it was put aside. Waits for the broker, or the registry, as long as it takes."""
+        for wait in delays():
+            try:
+                return self._codec.decode(raw.value, expect)
+            except Poison as error:
+                await self._put_aside(raw, error)
+                return None
+            except Transient as error:  # a schema registry that is asked for a new id
+                log.warning("record.waits", reason=str(error))
+                await asyncio.sleep(wait)
+        return None
 
     async def do(self, work: Work) -> None:
         """Returns when the record may be acknowledged. Raises Abandoned and CancelledError only.
@@ -91,6 +84,20 @@ class Worker:
             await task
         finally:
             del self._under_way[key]
+
+    async def _put_aside(self, raw: Raw, error: Poison) -> None:
+        letter = dead_letter(
+            raw,
+            reason=reason_of(error),
+            detail=str(error),
+            group=self._group,
+            source="processor",
+            occurred_at=raw.timestamp or self._now(),
+        )
+        await self._until_done("kafka", lambda: self._announce(letter))
+        self._registry.count("dead_letters", topic=raw.topic.split(".")[1])
+        place = {"topic": raw.topic, "partition": raw.partition, "offset": raw.offset}
+        log.error("record.dead_letter", reason=str(error), **place)
 
     async def _try(self, work: Work) -> None:
         attempts = 0

@@ -109,6 +109,7 @@ class Publisher:
         try:
             await self._producer.start()
         except KafkaError as error:
+            await self._producer.stop()
             raise Transient(f"Kafka does not answer: {error}") from error
         return self
 
