@@ -109,29 +109,39 @@ class Stack:
 def running_stack() -> Iterator[Stack]:
     """A stack of its own, in a folder of its own; both are gone afterwards."""
     home = Path(tempfile.mkdtemp(prefix="cdr-exports-tests-"))
-    folder, said = Folder(home / "stack"), home / "said"
-    with said.open("wb") as output:
+    try:
+        with supervisor_of(Folder(home / "stack")):
+            yield Stack(Folder(home / "stack"))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def supervisor_of(folder: Folder) -> Iterator[subprocess.Popen[bytes]]:
+    """The supervisor of a stack in `folder`, behind; everything runs when the context begins, nothing when it ends."""
+    with tempfile.TemporaryFile() as said:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "tests.stack", str(folder.path)],
             cwd=REPOSITORY,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
+            stdout=said,
+            stderr=said,
             start_new_session=True,
             preexec_fn=partial(before_exec, os.getpid(), signal.SIGTERM, False),  # noqa: PLW1509 -- it ends with us
         )
-    try:
-        while not _is_ready(folder):
-            assert supervisor.poll() is None, f"the stack did not start:\n{said.read_text()}"
-            time.sleep(LOOK_SECONDS)
-        yield Stack(folder)
-    finally:
-        supervisor.terminate()
         try:
-            supervisor.wait(STOP_SECONDS)
+            while not _is_ready(folder):
+                if supervisor.poll() is not None:
+                    said.seek(0)
+                    pytest.fail(f"the stack did not start:\n{said.read().decode()}")
+                time.sleep(LOOK_SECONDS)
+            yield supervisor
         finally:
-            supervisor.kill()
-            shutil.rmtree(home, ignore_errors=True)
+            supervisor.terminate()
+            try:
+                supervisor.wait(STOP_SECONDS)
+            finally:
+                supervisor.kill()
 
 
 def _is_ready(folder: Folder) -> bool:
