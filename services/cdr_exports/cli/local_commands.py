@@ -17,6 +17,7 @@ from cdr_exports.cli.output import quiet_logs, remark, say, say_json
 from cdr_exports.domain.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from cdr_exports.cli.local_screen import Screen
     from cdr_exports.local.addresses import Addresses
     from cdr_exports.local.folder import Folder
 
@@ -50,10 +51,13 @@ def up(
     faults: Annotated[bool, typer.Option(hidden=True, envvar="CDR_EXPORTS_LOCAL_FAULTS")] = False,
 ) -> None:
     """Start everything. Ends with Ctrl-C, or, when detached, with `local down`."""
+    from cdr_exports.cli import directory_file
     from cdr_exports.cli.local_background import run_behind
     from cdr_exports.cli.local_screen import Screen, where_everything_is
 
     folder = _folder()
+    if directory is not None:
+        directory_file.read(directory)  # a fault in it is told before anything is started
     if detach:
         options = {"--port": port, "--directory": directory, "--cdrs": cdrs, "--processors": processors}
         arguments = [text for name, value in options.items() if value is not None for text in (name, str(value))]
@@ -62,7 +66,7 @@ def up(
         return
     quiet_logs()
     with Screen() as screen:
-        asyncio.run(_supervise(folder, screen.show, port, directory, cdrs, processors, faults=faults))
+        asyncio.run(_supervise(folder, screen, port, directory, cdrs, processors, faults=faults))
 
 
 @app.command(epilog="Example: cdr-exports local status --json")
@@ -143,7 +147,7 @@ def down(purge: Annotated[bool, typer.Option("--purge", help="Delete the data, t
 
 async def _supervise(
     folder: Folder,
-    show: Callable[[Callable[[], dict[str, Any]]], None],
+    screen: Screen,
     port: int | None,
     directory: Path | None,
     cdrs: int,
@@ -156,12 +160,17 @@ async def _supervise(
     from cdr_exports.local.supervisor import supervise
 
     chosen: Hooks = hooks()
+
+    async def load(addresses: Addresses) -> None:
+        with screen.aside():
+            await chosen.load(addresses, directory, cdrs)
+
     await supervise(
         folder,
         Wishes(services=service_names(processors), facade_port=port, faults_allowed=faults),
         prepare=chosen.prepare,
-        load=lambda addresses: chosen.load(addresses, directory, cdrs),
-        changed=lambda supervisor: show(supervisor.report),
+        load=load,
+        changed=lambda supervisor: screen.show(supervisor.report),
     )
 
 

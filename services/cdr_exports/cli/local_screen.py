@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
@@ -12,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from cdr_exports.cli.output import human_bytes, remark, say_table
+from cdr_exports.cli.output import human_bytes, remark, say, say_table
 
 REFRESHES_A_SECOND = 4
 _COLOURS = {"running": "green", "stopped": "dim", "died": "red", "not answering": "red"}
@@ -21,10 +22,14 @@ Report = Callable[[], dict[str, Any]]
 
 
 class Screen:
-    """Shows the stack, on stderr, for the time of the context. `stays` = until the stack's end: it says what to do."""
+    """Shows the stack for the time of the context: a live table on stderr if that is a terminal, else a line a change.
+
+    `stays` = until the stack's end: then the lines are the command's answer, on stdout, and so are the addresses.
+    """
 
     def __init__(self, *, stays: bool = True) -> None:
         self._stays = stays
+        self._say = say if stays else remark
         self._report: Report | None = None
         self._told: dict[str, str] = {}
         self._spinner = Spinner("dots")
@@ -42,6 +47,15 @@ class Screen:
         if self._live is not None:
             self._live.__exit__(*details)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """The table stands still while another bar has the terminal."""
+        if self._live is not None:
+            self._live.stop()
+        yield
+        if self._live is not None:
+            self._live.start()
+
     def show(self, report: Report) -> None:
         """Something has changed; `report` tells how things stand, now and later."""
         self._report = report
@@ -53,10 +67,10 @@ class Screen:
             state = f"{process['state']} {process['detail']}".strip()
             if self._told.get(process["name"]) != process["state"]:
                 self._told[process["name"]] = process["state"]
-                remark(f"{process['name']}: {state}")
+                self._say(f"{process['name']}: {state}")
         if self._stays and report["status"]["ready"] and not self._is_announced:
             self._is_announced = True
-            remark(where_everything_is(report["status"]))
+            self._say(where_everything_is(report["status"]))
 
     def _picture(self) -> RenderableType:
         if self._report is None:

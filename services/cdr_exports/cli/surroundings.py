@@ -50,6 +50,8 @@ def environment_and_local(environment: Mapping[str, str] | None = None) -> dict[
         value = (local_status(environment) or {}).get(told)
         if isinstance(value, str) and name not in environment and f"{name}_FILE" not in environment:
             merged[PREFIX + setting] = value
+            if told == "kafka":
+                merged.setdefault(PREFIX + "KAFKA_REPLICATION_FACTOR", "1")  # the local stack has one broker
     return merged
 
 

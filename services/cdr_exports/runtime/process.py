@@ -26,7 +26,10 @@ Condition = Callable[[], bool]
 
 
 class Health:
-    """Conditions by name: a process is ready when all hold, and alive while none of the vital ones fails."""
+    """Conditions by name: a process is ready when all hold, and alive while none of the vital ones fails.
+
+    A process that has named no condition of readiness is still being put together: not ready.
+    """
 
     def __init__(self) -> None:
         self._ready: dict[str, Condition] = {}
@@ -48,15 +51,15 @@ class Health:
 def operations_app(health: Health, registry: metrics.Registry) -> Starlette:
     """The three pages for machines."""
 
-    def answer(conditions: dict[str, bool]) -> Response:
-        status = 200 if all(conditions.values()) else 503
+    def answer(conditions: dict[str, bool], *, or_none: bool) -> Response:
+        status = 200 if all(conditions.values()) and (conditions or or_none) else 503
         return Response(json.dumps(conditions) + "\n", status_code=status, media_type="application/json")
 
     async def livez(_: Request) -> Response:
-        return answer(health.liveness())
+        return answer(health.liveness(), or_none=True)
 
     async def readyz(_: Request) -> Response:
-        return answer(health.readiness())
+        return answer(health.readiness(), or_none=False)
 
     async def exposition(request: Request) -> Response:
         body, media_type = metrics.exposition(registry, request.headers.get("accept", ""))

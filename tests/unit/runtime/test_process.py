@@ -44,6 +44,12 @@ async def test_readiness_follows_its_conditions_and_liveness_does_not() -> None:
     assert alive[0] == 200
 
 
+async def test_a_process_that_is_still_being_put_together_is_alive_but_not_ready() -> None:
+    async with operations(ANY_PORT, Health(), Registry(service="test")) as port:
+        assert (await get(port, "/readyz"))[0] == 503
+        assert (await get(port, "/livez"))[0] == 200
+
+
 async def test_every_closed_label_set_is_there_at_zero_from_the_start() -> None:
     async with operations(ANY_PORT, Health(), Registry(service="test")) as port:
         _, text = await get(port, "/metrics")
