@@ -7,11 +7,15 @@ CDR_EXPORTS_TEST_CLICKHOUSE_URL with user and password in it); the others are th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
+import hypothesis
 import pytest
 
-from tests.stack import ClickHouse, Stack, running_stack
+from tests.stack import S3, ClickHouse, Stack, running_s3, running_stack
+
+hypothesis.settings.register_profile("any speed", deadline=None)
+hypothesis.settings.load_profile("any speed")
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +42,13 @@ def clickhouse(request: pytest.FixtureRequest) -> ClickHouse:
     """A ClickHouse whose user may create tables."""
     url = os.environ.get("CDR_EXPORTS_TEST_CLICKHOUSE_URL")
     return ClickHouse.at(url, has_faults=False) if url else _stack(request).clickhouse
+
+
+@pytest.fixture(scope="session")
+async def s3() -> AsyncIterator[S3]:
+    """An S3 store, which is no member of the stack: few tests need it."""
+    async with running_s3() as s3:
+        yield s3
 
 
 def _stack(request: pytest.FixtureRequest) -> Stack:

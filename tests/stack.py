@@ -10,14 +10,15 @@ import base64
 import http.client
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,10 +27,14 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from cdr_exports.local import s3_server
 from cdr_exports.local.addresses import Addresses
 from cdr_exports.local.control import NotRunning, ask
 from cdr_exports.local.folder import Folder
+from cdr_exports.local.keeper import Keeper
 from cdr_exports.local.members import Wishes
+from cdr_exports.local.ports import Ports
+from cdr_exports.local.s3_server import S3Server
 from cdr_exports.local.server import before_exec
 from cdr_exports.local.supervisor import supervise
 
@@ -112,6 +117,41 @@ def running_stack() -> Iterator[Stack]:
     try:
         with supervisor_of(Folder(home / "stack")):
             yield Stack(Folder(home / "stack"))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+class S3:
+    """A running S3 server with one bucket. `environment` is what its clients are told."""
+
+    def __init__(self, server: S3Server, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self.url = server.store_url
+        self.environment = server.access()
+
+    async def stop(self) -> None:
+        await self._keeper.stop()
+
+    async def start(self) -> None:
+        await self._keeper.start()
+
+
+@asynccontextmanager
+async def running_s3() -> AsyncIterator[S3]:
+    """A server of its own, in a folder of its own; both are gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="cdr-exports-s3-"))
+    try:
+        with Ports() as ports:
+            usual = {name: port + PORT_OFFSET for name, port in s3_server.USUAL_PORTS.items()}
+            server = S3Server("s3", home / "s3", ports.take(usual), secrets.token_urlsafe(24))
+            keeper = Keeper(server, home / "s3" / "log", lambda: None)
+            running = asyncio.create_task(keeper.run())
+            try:
+                await keeper.start()
+                yield S3(server, keeper)
+            finally:
+                running.cancel()
+                await asyncio.wait([running])
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

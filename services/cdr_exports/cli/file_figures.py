@@ -1,7 +1,7 @@
 """What is in a file, read once from its first byte to its last: sizes, digests, rows, sums.
 
 Trusts nothing: the gzip must be one member that ends where the file ends, the CSV must parse by the rules of RFC 4180
-and every line must have as many values as the header. Sums are exact.
+and every line must have as many values as the header. Sums are exact. JSON Lines and Parquet are measured next door.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cdr_exports.cli.output import Failed
 from cdr_exports.domain.columns import title
@@ -30,18 +30,21 @@ GZIP = 31
 """zlib's word for: one gzip member, header and trailer checked."""
 EXACT = Context(prec=96)
 
-DURATION, CUSTOMER_DURATION, CUSTOMER_PRICE = map(title, ("duration", "customer_duration", "customer_price"))
+SUMMED = ("duration", "customer_duration", "customer_price")
+"""Columns: two of integers, one of decimals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """A sum is None where the file has no such column."""
+    """`header` are the names of the columns as the file has them; None where it has no place for them. A sum is None where
+    the file has no such column, or nobody here can read it.
+    """
 
     bytes: int
     sha256: str
     raw_bytes: int
     crc32: int
-    header: tuple[str, ...]
+    header: tuple[str, ...] | None
     rows: int
     duration_seconds: int | None
     customer_duration_seconds: int | None
@@ -58,7 +61,7 @@ def measure(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Fig
     """All figures of a `.csv.gz`. `on_bytes` hears how many bytes of the file are read. Raises Failed, OSError."""
     csv.field_size_limit(sys.maxsize)
     with path.open("rb") as file:
-        member = _Member(file, on_bytes)
+        member = GzipMember(file, on_bytes)
         # Latin-1 takes any byte: text of a SIP message need not be UTF-8, and what matters here is ASCII.
         reader = csv.reader(
             io.TextIOWrapper(io.BufferedReader(member, PIECE_BYTES), "latin-1", newline="\n"), strict=True
@@ -74,20 +77,25 @@ def measure(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Fig
             raise Failed(f"{path}: is no whole gzip file: {error}") from error
         except EOFError as error:
             raise Failed(f"{path}: {error}") from error
+    return figures(member, header, sums)
+
+
+def figures(member: GzipMember, header: Sequence[str] | None, sums: Sums) -> Figures:
+    """Of a gzipped text that was read to its end."""
     return Figures(
         bytes=member.stored_bytes,
         sha256=member.sha256.hexdigest(),
         raw_bytes=member.raw_bytes,
         crc32=member.crc32,
-        header=tuple(header),
+        header=None if header is None else tuple(header),
         rows=sums.rows,
-        duration_seconds=sums.of(DURATION),
-        customer_duration_seconds=sums.of(CUSTOMER_DURATION),
-        customer_price=sums.price,
+        duration_seconds=sums.duration_seconds,
+        customer_duration_seconds=sums.customer_duration_seconds,
+        customer_price=sums.customer_price,
     )
 
 
-class _Member(io.RawIOBase):
+class GzipMember(io.RawIOBase):
     """The uncompressed bytes of a file that is one gzip member; counts and digests both sides as they pass."""
 
     def __init__(self, file: io.BufferedReader, on_bytes: Callable[[int], None]) -> None:
@@ -138,32 +146,38 @@ class _Member(io.RawIOBase):
         self._on_bytes(self.stored_bytes)
 
 
-class _Sums:
-    def __init__(self, header: Sequence[str]) -> None:
+class Sums:
+    """Over rows whose columns are `header`. `summed` is what SUMMED is called there."""
+
+    def __init__(self, header: Sequence[str], summed: Sequence[str] = SUMMED) -> None:
         self.rows = 0
-        self._integers = {name: 0 for name in (DURATION, CUSTOMER_DURATION) if name in header}
-        self.price = Decimal(0) if CUSTOMER_PRICE in header else None
-        self._places = {name: index for index, name in enumerate(header)}
+        places = [header.index(name) if name in header else None for name in summed]
+        self._duration, self._customer_duration, self._price = places
+        self.duration_seconds = None if self._duration is None else 0
+        self.customer_duration_seconds = None if self._customer_duration is None else 0
+        self.customer_price = None if self._price is None else Decimal(0)
 
-    def of(self, name: str) -> int | None:
-        return self._integers.get(name)
-
-    def add(self, rows: Sequence[Sequence[str]]) -> None:
-        """Raises ValueError or InvalidOperation for what is no number. Nothing between the commas is NULL: adds nothing."""
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Raises ValueError or InvalidOperation for what is no number. NULL, be it None or nothing, adds nothing."""
         self.rows += len(rows)
-        for name in self._integers:
-            place = self._places[name]
-            self._integers[name] += sum(int(row[place]) for row in rows if row[place])
-        if self.price is not None:
-            place, price = self._places[CUSTOMER_PRICE], self.price
+        if self._duration is not None and self.duration_seconds is not None:
+            self.duration_seconds += _integers(rows, self._duration)
+        if self._customer_duration is not None and self.customer_duration_seconds is not None:
+            self.customer_duration_seconds += _integers(rows, self._customer_duration)
+        if self._price is not None and self.customer_price is not None:
+            price = self.customer_price
             for row in rows:
-                if row[place]:
-                    price = EXACT.add(price, Decimal(row[place]))
-            self.price = price
+                if row[self._price]:
+                    price = EXACT.add(price, Decimal(row[self._price]))
+            self.customer_price = price
 
 
-def _sum(rows: Iterator[list[str]], header: Sequence[str], path: Path) -> _Sums:
-    sums, width = _Sums(header), len(header)
+def _integers(rows: Sequence[Sequence[Any]], place: int) -> int:
+    return sum(int(row[place]) for row in rows if row[place])
+
+
+def _sum(rows: Iterator[list[str]], header: Sequence[str], path: Path) -> Sums:
+    sums, width = Sums(header, list(map(title, SUMMED))), len(header)
     while batch := list(islice(rows, ROWS_AT_ONCE)):
         for offset, row in enumerate(batch, start=1):
             if len(row) != width:

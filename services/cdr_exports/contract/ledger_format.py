@@ -53,7 +53,8 @@ def load_part(data: bytes) -> Part:
     with _readable("ledger entry"):
         fields = json.loads(data)
         finished_at = _instant(fields["finished_at"])
-        return Part(**fields | {"totals": _totals(fields["totals"]), "finished_at": finished_at})
+        footer = base64.b64decode(fields.get("footer", ""))
+        return Part(**fields | {"totals": _totals(fields["totals"]), "finished_at": finished_at, "footer": footer})
 
 
 def load_manifest(data: bytes) -> Manifest:

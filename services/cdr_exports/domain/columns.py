@@ -16,7 +16,8 @@ class Kind(Enum):
 
     INSTANT = "instant"
     BOOLEAN = "boolean"
-    NUMBER = "number"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
     TEXT = "text"
     ADDRESS = "address"
     """Text where the empty string in the table means NULL in the file."""
@@ -27,27 +28,27 @@ COLUMNS: dict[str, Kind] = {
     "time_connect": Kind.INSTANT,
     "time_end": Kind.INSTANT,
     "success": Kind.BOOLEAN,
-    "duration": Kind.NUMBER,
+    "duration": Kind.INTEGER,
     "src_name_in": Kind.TEXT,
     "src_prefix_in": Kind.TEXT,
     "dst_prefix_in": Kind.TEXT,
     "from_domain": Kind.TEXT,
     "to_domain": Kind.TEXT,
     "ruri_domain": Kind.TEXT,
-    "lega_disconnect_code": Kind.NUMBER,
+    "lega_disconnect_code": Kind.INTEGER,
     "lega_disconnect_reason": Kind.TEXT,
     "auth_orig_ip": Kind.ADDRESS,
-    "auth_orig_port": Kind.NUMBER,
+    "auth_orig_port": Kind.INTEGER,
     "src_prefix_routing": Kind.TEXT,
     "dst_prefix_routing": Kind.TEXT,
     "destination_prefix": Kind.TEXT,
-    "destination_initial_interval": Kind.NUMBER,
-    "destination_next_interval": Kind.NUMBER,
-    "destination_initial_rate": Kind.NUMBER,
-    "destination_next_rate": Kind.NUMBER,
-    "destination_fee": Kind.NUMBER,
-    "customer_price": Kind.NUMBER,
-    "customer_duration": Kind.NUMBER,
+    "destination_initial_interval": Kind.INTEGER,
+    "destination_next_interval": Kind.INTEGER,
+    "destination_initial_rate": Kind.DECIMAL,
+    "destination_next_rate": Kind.DECIMAL,
+    "destination_fee": Kind.DECIMAL,
+    "customer_price": Kind.DECIMAL,
+    "customer_duration": Kind.INTEGER,
     "orig_call_id": Kind.TEXT,
     "local_tag": Kind.TEXT,
     "lega_user_agent": Kind.TEXT,

@@ -88,7 +88,9 @@ class ExportProgressed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedFile:
-    """The file as a customer downloads it. `sha256` is of the whole file, `crc32` of the uncompressed bytes."""
+    """The file as a customer downloads it. `sha256` is of the whole file, `crc32` of its `raw_bytes`, the uncompressed
+    ones. Parquet compresses within: there the raw bytes are the file's own.
+    """
 
     format: FileFormat
     parts: int

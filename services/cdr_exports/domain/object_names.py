@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from uuid import UUID
+
 from cdr_exports.domain.events import ExportRequested
 from cdr_exports.domain.filters import FileFormat
 from cdr_exports.domain.identity import ExportId
 
 _SUFFIX = {FileFormat.CSV: "csv.gz", FileFormat.JSONL: "jsonl.gz", FileFormat.PARQUET: "parquet"}
+
+_PART = re.compile(r"/part-(\d{5,})\.(?!json$)[^/]+$")
 
 
 def folder(export_id: ExportId) -> str:
@@ -31,6 +36,25 @@ def attempt_id(part_name: str) -> str:
     """The last step of a part's name, for what must be as unique as the part: the id of the query that makes it."""
     export, part_name = part_name.split("/")[-2:]
     return f"{export}-{part_name}"
+
+
+def shares() -> list[str]:
+    """Prefixes that divide all exports' objects among them, evenly."""
+    return [f"exports/{number:02x}/" for number in range(256)]
+
+
+def export_of(name: str) -> ExportId | None:
+    """Whose object this is; None for a name that is not of our making."""
+    try:
+        return ExportId(UUID(name.split("/")[-2]))
+    except (IndexError, ValueError):
+        return None
+
+
+def slice_of_part(name: str) -> int | None:
+    """The slice that a part is of; None for every other object."""
+    found = _PART.search(name)
+    return int(found[1]) if found else None
 
 
 def manifest(export_id: ExportId) -> str:

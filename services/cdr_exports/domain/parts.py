@@ -1,7 +1,8 @@
 """What the ledger says of a part, and what the manifest says of the file.
 
-The file of an export is its parts in order. For gzip they are runs of deflate blocks on byte borders, so that header,
-parts and trailer are one ordinary gzip member whose size and digests are known without assembling it.
+The file of an export is its parts in order. For gzip they are runs of deflate blocks on byte borders, for Parquet row
+groups, so that head, parts and tail are one ordinary gzip member, one ordinary Parquet file, whose size and digests are
+known without assembling it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ class Part:
     """The ledger's entry for one slice: which object holds it and what is in it.
 
     `rows` are data rows; `raw_bytes` and `crc32` are of the uncompressed bytes, `stored_bytes` and `sha256` of the object.
+    Parquet compresses within: there is one kind of bytes, and both pairs are of the object. `footer` is what the end of a
+    Parquet file will say of the part (FileMetaData, as if the part stood alone); empty for the others.
     `lane_*` are absolute figures of the slice's lane up to and with this slice.
     """
 
@@ -33,6 +36,7 @@ class Part:
     lane_rows: int
     lane_bytes: int
     finished_at: datetime
+    footer: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

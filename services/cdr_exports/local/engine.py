@@ -137,7 +137,8 @@ class Engine:
     def kill(self, query_id: str) -> None:
         """Asks for the end of a query; it may have ended already."""
         with suppress(EngineError):
-            self._root.rows(f"KILL QUERY WHERE startsWith(query, {literal(query_mark(query_id))}) ASYNC")
+            mark = literal(query_mark(query_id))
+            self._root.rows(f"KILL QUERY WHERE startsWith(query, {mark}) OR Settings['log_comment'] = {mark} ASYNC")
 
     def close(self) -> None:
         self._root.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from cdr_exports.local.engine import Connection, Engine
 from cdr_exports.local.engine_calls import Call
 from cdr_exports.local.engine_errors import refusal
+from cdr_exports.local.engine_statements import query_mark
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,7 +38,8 @@ class Sessions:
             return
         connection = self._engine.connect(call.database)
         try:
-            connection.set(call.settings)
+            mark = {"log_comment": query_mark(call.query_id)} if call.parameters else {}
+            connection.set({**call.settings, **mark})
             yield connection
         finally:
             connection.close()

@@ -21,7 +21,8 @@ _INSERT = re.compile(rb"(?:\s|--[^\n]*\n|/\*.*?\*/)*INSERT\b", re.IGNORECASE | r
 _INSERT_FORMAT = re.compile(rb"\bFORMAT\s+(\w+)[ \t\r\f;]*\n?", re.IGNORECASE)
 _INSERT_OTHERWISE = re.compile(rb"\b(?:SELECT|VALUES)\b", re.IGNORECASE)
 _PROCESSES = re.compile(r"\bsystem\s*\.\s*processes\b", re.IGNORECASE)
-_SHOWN_ID = r"if(startsWith(query, '/*qid:'), extract(query, '^/[*]qid:([^*]*)'), query_id)"
+_MARKED = "if(startsWith(query, '/*qid:'), query, Settings['log_comment'])"
+_SHOWN_ID = rf"if(startsWith({_MARKED}, '/*qid:'), extract({_MARKED}, '^/[*]qid:([^*]*)'), query_id)"
 _SHOWN_QUERY = r"replaceRegexpOne(query, '^/[*]qid:[^*]*[*]/ ?', '')"
 _WITH_RESULT = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "("})
 
@@ -89,7 +90,9 @@ def insert_head(text: bytes) -> InsertHead | None:
 
 
 def query_mark(query_id: str) -> str:
-    """The comment in which a query carries the id its client gave it."""
+    """The comment in which a query carries the id its client gave it; one with parameters, whose text the engine writes
+    anew and without comments, in its setting log_comment.
+    """
     return f"/*qid:{query_id.replace('*', '')}*/"
 
 

@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdr_exports.local import clickhouse_server, kafka_server, postgres_server
+from cdr_exports.local import clickhouse_server, kafka_server, postgres_server, s3_server
 from cdr_exports.local.addresses import Addresses
 from cdr_exports.local.clickhouse_server import ClickHouseServer
 from cdr_exports.local.folder import Folder
 from cdr_exports.local.kafka_server import KafkaServer
 from cdr_exports.local.ports import Ports
 from cdr_exports.local.postgres_server import PostgresServer
+from cdr_exports.local.s3_server import S3Server
 from cdr_exports.local.server import Server
 from cdr_exports.local.service import PROCESSOR, Service, usual_ports
 
-KAFKA, POSTGRES, CLICKHOUSE = "kafka", "postgres", "clickhouse"
+KAFKA, POSTGRES, CLICKHOUSE, S3 = "kafka", "postgres", "clickhouse", "s3"
 _SERVER_PORTS = {
     KAFKA: kafka_server.USUAL_PORTS,
     POSTGRES: postgres_server.USUAL_PORTS,
@@ -37,6 +38,8 @@ class Wishes:
     """Added to each usual port."""
     faults_allowed: bool = False
     """ClickHouse lets tests plant faults in its answers."""
+    s3: bool = False
+    """An S3 server is among the servers, and files lie there instead of in the stack's folder."""
 
 
 def service_names(processors: int) -> tuple[str, ...]:
@@ -48,6 +51,8 @@ def programs_by_home(folder: Folder) -> dict[Path, Path]:
     """Which program works in which folder, of all processes that ever belonged to this stack. Raises Unavailable."""
     programs = {KAFKA: KafkaServer.program(), POSTGRES: PostgresServer.program()}
     homes = [entry for entry in folder.path.iterdir() if entry.is_dir()]
+    if folder.home(S3) in homes:
+        programs[S3] = S3Server.program()
     return {home: programs.get(home.name, Path(sys.executable)) for home in homes}
 
 
@@ -70,14 +75,19 @@ class Members:
             folder.secret("clickhouse-password").read_text(),
             faults_allowed=wishes.faults_allowed,
         )
+        self.s3: S3Server | None = None
+        if wishes.s3:
+            self.s3 = S3Server(S3, folder.home(S3), self._ports[S3], folder.secret("s3-password").read_text())
         self.addresses = self._addresses(wishes)
 
     def servers(self) -> Sequence[Server]:
-        return [self.kafka, self.postgres, self.clickhouse]
+        always: list[Server] = [self.kafka, self.postgres, self.clickhouse]
+        return always if self.s3 is None else [*always, self.s3]
 
     def services(self) -> Sequence[Server]:
+        surroundings = os.environ if self.s3 is None else {**os.environ, **self.s3.access()}
         return [
-            Service(name, self._folder.home(name), ports, self.addresses.service_environment(name, os.environ))
+            Service(name, self._folder.home(name), ports, self.addresses.service_environment(name, surroundings))
             for name, ports in self.addresses.service_ports.items()
         ]
 
@@ -89,7 +99,7 @@ class Members:
             clickhouse_user=clickhouse_server.USER,
             clickhouse_password_file=self._folder.secret("clickhouse-password"),
             postgres_dsn_file=self._folder.write(dsn_file, self.postgres.dsn),
-            store=self._folder.store.as_uri(),
+            store=self._folder.store.as_uri() if self.s3 is None else self.s3.store_url,
             jwt_secret_file=self._folder.secret("jwt-secret"),
             service_ports={name: self._ports[name] for name in wishes.services},
         )
@@ -98,6 +108,8 @@ class Members:
 def _wanted_ports(wishes: Wishes, last: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
     """Those of last time, for clients may remember them; at first the usual ones."""
     usual = _SERVER_PORTS | {name: usual_ports(name) for name in wishes.services}
+    if wishes.s3:
+        usual[S3] = s3_server.USUAL_PORTS
     wanted = {
         name: {port: number + wishes.port_offset for port, number in ports.items()} | last.get(name, {})
         for name, ports in usual.items()

@@ -9,10 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from typing import Generic, Never, TypeVar
+from typing import Generic, Never, TypeVar, assert_never
+
+from cdr_exports.domain.events import ExportDeleteRequested, ExportRequested, SliceReady
 
 T = TypeVar("T")
+Work = ExportRequested | ExportDeleteRequested | SliceReady
+"""What the processor is given to do."""
+
 WINDOW = 10_000
+DELETING_SLOTS, PLANNING_SLOTS = 4, 8
+"""Each takes milliseconds as a rule; while ClickHouse is away the plans wait in theirs."""
 
 
 class FairQueue(Generic[T]):
@@ -57,7 +64,15 @@ class Dispatcher:
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self.running = 0
+        self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
 
     async def submit(self, account: object, work: Callable[[], Awaitable[None]]) -> None:
         """Returns when the work is in the window, not when it is done."""
@@ -75,7 +90,10 @@ class Dispatcher:
                     await self._arrived.wait()
                 account, work = self._queue.take()
                 self._room.release()
-                group.create_task(self._one(account, work))
+                self._idle.clear()
+                task = group.create_task(self._one(account, work))
+                self._running.add(task)
+                task.add_done_callback(self._ended)
         raise AssertionError
 
     async def drain(self) -> None:
@@ -83,14 +101,59 @@ class Dispatcher:
         self._closed = True
         await self._idle.wait()
 
+    async def abandon(self) -> None:
+        """Starts nothing more, cancels what runs, and returns when that has ended."""
+        self._closed = True
+        for task in self._running:
+            task.cancel()
+        await self._idle.wait()
+
     async def _one(self, account: object, work: Callable[[], Awaitable[None]]) -> None:
-        self.running += 1
-        self._idle.clear()
         try:
             await work()
         finally:
-            self.running -= 1
-            if not self.running:
-                self._idle.set()
             self._queue.release(account)
             self._slots.release()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.remove(task)
+        if not self._running:
+            self._idle.set()
+
+
+class Dispatchers:
+    """One for each kind of work, so that none waits for another: a deletion for no plan, a plan for no slice."""
+
+    def __init__(self, *, slots: int) -> None:
+        """`slots`: of slices."""
+        self.deleting = Dispatcher(DELETING_SLOTS)
+        self.planning = Dispatcher(PLANNING_SLOTS)
+        self.making = Dispatcher(slots)
+
+    def of(self, work: Work) -> Dispatcher:
+        match work:
+            case ExportDeleteRequested():
+                return self.deleting
+            case ExportRequested():
+                return self.planning
+            case SliceReady():
+                return self.making
+            case _:
+                assert_never(work)
+
+    async def run(self) -> None:
+        """Until cancelled, or work raises."""
+        async with asyncio.TaskGroup() as group:
+            for each in self._all():
+                group.create_task(each.run())
+
+    async def drain(self) -> None:
+        """Starts nothing more and returns when nothing runs."""
+        await asyncio.gather(*(each.drain() for each in self._all()))
+
+    async def abandon(self) -> None:
+        """Starts nothing more, cancels what runs, and returns when that has ended."""
+        await asyncio.gather(*(each.abandon() for each in self._all()))
+
+    def _all(self) -> tuple[Dispatcher, ...]:
+        return self.deleting, self.planning, self.making

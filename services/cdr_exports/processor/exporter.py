@@ -8,7 +8,7 @@ a crash anywhere in between repeats harmlessly. How often to try, and when to gi
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cdr_exports.domain.directory import Directory
 from cdr_exports.domain.errors import FailureCode, Rejected, Transient
@@ -50,9 +50,12 @@ class Exporter:
         announce: Announce,
         registry: Registry,
         now: Now,
+        longest: timedelta,
     ) -> None:
+        """`longest`: how long after its request an export may end that names no deadline."""
         self._ledger, self._planner, self._maker, self._finisher = ledger, planner, maker, finisher
         self._directory, self._announce, self._registry, self._now = directory, announce, registry, now
+        self._longest = longest
 
     async def requested(self, request: ExportRequested) -> None:
         """Plans the export and starts its lanes; of one that is under way, sees that each lane goes on."""
@@ -60,10 +63,11 @@ class Exporter:
             return
         plan = await self._ledger.plan(request.export_id)
         if plan is None:
+            self._check_deadline(request.deadline or request.occurred_at + self._longest)
             self._check_account(request)
             plan = await self._ledger.settle_plan(await self._planner.plan(request))
             log.info("export.planned", slices=len(plan.slices), rows_expected=plan.rows_expected)
-        self._check_deadline(plan)
+        self._check_deadline(plan.deadline)
         await self._announce(facts.started(plan))
         for lane in range(plan.lanes):
             await self._ready(plan, await self._frontier(plan, lane))
@@ -75,7 +79,7 @@ class Exporter:
         plan = await self._ledger.plan(work.export_id)
         if plan is None or work.slice not in range(len(plan.slices)):
             raise LedgerBroken(f"no plan has slice {work.slice}")
-        self._check_deadline(plan)
+        self._check_deadline(plan.deadline)
         part = await self._ledger.part(plan.export_id, work.slice)
         was_made = part is not None
         if part is None:
@@ -89,12 +93,24 @@ class Exporter:
             # a repeated record behind the lane's front must not start a second chain
             await self._ready(plan, following)
 
-    async def delete_requested(self, request: ExportDeleteRequested) -> None:
-        """Removes all objects of the export; slices under way find the tombstone and clean up after themselves."""
-        removed = await self._ledger.bury(request.export_id, request.reason.value)
+    async def is_deleted(self, export_id: ExportId) -> bool:
+        return await self._ledger.is_deleted(export_id)
+
+    async def mark_deleted(self, request: ExportDeleteRequested) -> None:
+        """From here on nothing more is made of the export, by whomever; a repeated request for it stays without effect."""
+        await self._ledger.mark_deleted(request.export_id, request.reason.value)
+
+    async def remove(self, request: ExportDeleteRequested) -> None:
+        """Removes all objects of an export that is marked as deleted; work under way cleans up after itself."""
+        removed = await self._ledger.clear(request.export_id)
         await self._announce(facts.deleted(request, files_removed=True))
         self._registry.count("terminal", outcome="deleted", fault="none")
         log.info("export.deleted", objects=removed)
+
+    async def clean_up(self, export_id: ExportId) -> None:
+        """What work on the export wrote after the tombstone is removed here; what it wrote before, by whoever set that."""
+        if await self._ledger.is_deleted(export_id):
+            await self._ledger.clear(export_id)
 
     async def fail(self, export_id: ExportId, code: FailureCode, message: str) -> None:
         """Fails the export for good, unless it has ended by now."""
@@ -143,6 +159,7 @@ class Exporter:
                 stored_bytes=written.stored_bytes,
                 crc32=written.crc32,
                 sha256=written.sha256,
+                footer=written.footer,
                 totals=totals,
                 lane_slices_done=(before.lane_slices_done if before else 0) + 1,
                 lane_rows=(before.lane_rows if before else 0) + written.rows,
@@ -157,23 +174,16 @@ class Exporter:
         log.info(
             "slice.exported", slice=piece.number, rows=part.rows, bytes=part.stored_bytes, seconds=round(seconds, 3)
         )
-        await self._clean_up_if_deleted(plan.export_id)
         return part
 
     async def _finish(self, plan: Plan) -> Manifest:
         manifest = await self._finisher.finish(plan)
-        await self._clean_up_if_deleted(plan.export_id)
         await self._announce(facts.completed(manifest))
         seconds = (manifest.completed_at - plan.requested_at).total_seconds()
         self._registry.count("terminal", outcome="completed", fault="none")
         self._registry.observe("request_to_terminal_seconds", seconds)
         log.info("export.completed", rows=manifest.rows, bytes=manifest.file.bytes, seconds=round(seconds, 3))
         return manifest
-
-    async def _clean_up_if_deleted(self, export_id: ExportId) -> None:
-        """What was written after the tombstone is removed here; what was written before it, by whoever set it."""
-        if await self._ledger.is_deleted(export_id):
-            await self._ledger.bury(export_id, "")
 
     async def _ready(self, plan: Plan, number: int) -> None:
         await self._announce(facts.slice_ready(plan.export_id, plan.account_id, number, plan.lanes, self._now))
@@ -185,6 +195,7 @@ class Exporter:
             raise Transient(f"account {request.account_id} is not in the directory yet")
         raise Rejected(FailureCode.UNKNOWN_ACCOUNT, "The account is not known.")
 
-    def _check_deadline(self, plan: Plan) -> None:
-        if self._now() > plan.deadline:
+    def _check_deadline(self, deadline: datetime) -> None:
+        """Before each attempt: whatever an export waits for, it waits no longer than this."""
+        if self._now() > deadline:
             raise Rejected(FailureCode.DEADLINE_EXCEEDED, "The export was not done by its deadline.")

@@ -8,17 +8,20 @@ raised, was cancelled or used `async with event` would acknowledge by itself, so
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import faust
 
 from cdr_exports.contract import topics
 from cdr_exports.domain.events import ExportDeleteRequested, ExportRequested, SliceReady
-from cdr_exports.processor.dispatcher import Dispatcher
+from cdr_exports.processor.dispatcher import Dispatchers, Work
+from cdr_exports.processor.slice_maker import Abandoned
 from cdr_exports.processor.strict_faust import App
-from cdr_exports.processor.worker import Work, Worker, account_of
+from cdr_exports.processor.turns import Turns
+from cdr_exports.processor.worker import Worker, account_of
 from cdr_exports.runtime.kafka import Raw, client_options
 from cdr_exports.runtime.logs import logger
 from cdr_exports.runtime.settings import KafkaSettings
@@ -26,10 +29,8 @@ from cdr_exports.runtime.settings import KafkaSettings
 log = logger(__name__)
 
 GROUP = "cdr-exports.processor"
-PLANNING_SLOTS = 8
-"""Requests have slots of their own: to plan takes milliseconds and must not wait behind slices."""
-STOP_SECONDS = 10
-"""For each step of Faust's stop."""
+DRAINING, ABANDONING, STOPPING = 0.5, 0.2, 0.3
+"""How the time for a stop is shared out: what runs may end by itself, then is broken off, then Faust commits."""
 
 EXPECTED: dict[str, tuple[type[Work], ...]] = {
     topics.REQUESTS: (ExportRequested, ExportDeleteRequested),
@@ -37,9 +38,7 @@ EXPECTED: dict[str, tuple[type[Work], ...]] = {
 }
 
 
-def build(
-    settings: KafkaSettings, worker: Worker, planning: Dispatcher, making: Dispatcher, instance: str | None
-) -> App:
+def build(settings: KafkaSettings, worker: Worker, dispatchers: Dispatchers, instance: str | None) -> App:
     """Faust with the settings that lose nothing; each is there for a reason that was met (see strict_faust.py)."""
     app = App(
         GROUP,
@@ -65,36 +64,43 @@ def build(
         key_serializer="raw",
         value_serializer="raw",
     )
-    for topic, dispatcher in (topics.REQUESTS, planning), (topics.SLICES, making):
+    for topic in EXPECTED:
         app.agent(app.topic(topic, key_serializer="raw", value_serializer="raw"), name=topic)(
-            _agent(worker, dispatcher)
+            _agent(worker, dispatchers)
         )
     return app
 
 
-def _agent(worker: Worker, dispatcher: Dispatcher) -> Any:
+def _agent(worker: Worker, dispatchers: Dispatchers) -> Any:
+    turns = Turns()
+
     async def take(stream: Any) -> None:
         async for event in stream.noack().events():
             raw = _raw(event.message)
-            work = await worker.read(raw, EXPECTED[raw.topic])
+            try:
+                work = await worker.read(raw, EXPECTED[raw.topic])
+            except Abandoned:
+                return  # the process stops
             if work is None:
                 event.ack()
-            else:
-                await dispatcher.submit(account_of(work), _job(worker, work, event))
+            elif job := turns.job(work, partial(_do, worker, work, event)):
+                await dispatchers.of(work).submit(account_of(work), job)
 
     return take
 
 
-def _job(worker: Worker, work: Work, event: Any) -> Any:
-    async def do() -> None:
+async def _do(worker: Worker, work: Work, event: Any) -> None:
+    try:
         await worker.do(work)
-        event.ack()
+    except Abandoned:
+        return  # the process stops; not acknowledged, the record is delivered again
+    event.ack()
 
-    return do
 
-
-async def run(app: App, stop: asyncio.Event, drain: Callable[[], Awaitable[None]], *, drain_seconds: float) -> None:
-    """Until `stop` is set; then admits nothing more, waits for what runs, commits, stops. Raises what Faust crashed with."""
+async def run(app: App, stop: asyncio.Event, dispatchers: Dispatchers, *, stop_seconds: float) -> None:
+    """Until `stop` is set; then admits nothing more, lets what runs end or breaks it off, commits, and stops, all of it
+    in `stop_seconds`. Raises what Faust crashed with.
+    """
     stopping = asyncio.create_task(stop.wait())
     await app.start()
     ended = asyncio.create_task(app.wait_until_stopped())
@@ -102,11 +108,12 @@ async def run(app: App, stop: asyncio.Event, drain: Callable[[], Awaitable[None]
         await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
         if app.crash_reason is not None:
             raise app.crash_reason
-        await _within(drain_seconds, drain(), "drain")
+        await _within(stop_seconds * DRAINING, dispatchers.drain(), "drain")
     finally:
         for task in stopping, ended:
             task.cancel()
-        await _within(STOP_SECONDS, app.stop(), "stop")  # commits what was acknowledged
+        await _within(stop_seconds * ABANDONING, dispatchers.abandon(), "abandon")
+        await _within(stop_seconds * STOPPING, app.stop(), "stop")  # commits what was acknowledged
 
 
 async def _within(seconds: float, step: Awaitable[None], name: str) -> None:

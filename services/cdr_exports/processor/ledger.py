@@ -21,7 +21,7 @@ from cdr_exports.domain.slices import Plan
 from cdr_exports.runtime.storage import Store
 
 PLANS_KEPT = 256
-READS_AT_A_TIME = 16
+CALLS_AT_A_TIME = 16
 
 
 class LedgerBroken(CdrExportsError):
@@ -77,7 +77,7 @@ class Ledger:
 
     async def parts(self, plan: Plan) -> list[Part]:
         """All entries, in file order. Raises LedgerBroken where one is missing."""
-        gate = asyncio.Semaphore(READS_AT_A_TIME)
+        gate = asyncio.Semaphore(CALLS_AT_A_TIME)
 
         async def one(number: int) -> Part:
             async with gate:
@@ -124,13 +124,21 @@ class Ledger:
     async def is_deleted(self, export_id: ExportId) -> bool:
         return await self._store.exists(object_names.tombstone(export_id))
 
-    async def bury(self, export_id: ExportId, reason: str) -> int:
-        """Marks the export as deleted, for ever, then removes its objects; gives how many there were."""
+    async def mark_deleted(self, export_id: ExportId, reason: str) -> None:
+        """Marks the export as deleted, for ever."""
         await self._store.create(object_names.tombstone(export_id), json.dumps({"reason": reason}).encode() + b"\n")
         self._plans.pop(export_id, None)
+
+    async def clear(self, export_id: ExportId) -> int:
+        """Removes all objects of a deleted export but its mark; gives how many there were."""
+        gate = asyncio.Semaphore(CALLS_AT_A_TIME)
+
+        async def remove(name: str) -> None:
+            async with gate:
+                await self._store.delete(name)
+
         names = await self._store.list(object_names.folder(export_id))
-        for name in names:
-            await self._store.delete(name)
+        await asyncio.gather(*map(remove, names))
         return len(names)
 
     async def discard(self, object_name: str) -> None:

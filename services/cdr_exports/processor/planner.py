@@ -12,15 +12,13 @@ from cdr_exports.domain import slices
 from cdr_exports.domain.columns import chosen_columns
 from cdr_exports.domain.errors import FailureCode, Rejected
 from cdr_exports.domain.events import ExportRequested
-from cdr_exports.domain.filters import FileFormat, check_filters
+from cdr_exports.domain.filters import check_filters
 from cdr_exports.domain.identity import AccountId
 from cdr_exports.domain.slices import Bucket, Plan
 from cdr_exports.processor import query
 from cdr_exports.runtime.clickhouse import ClickHouse
 from cdr_exports.runtime.clock import Now
 from cdr_exports.runtime.settings import ExportSettings, WorkerSettings
-
-SERVED_FORMATS = frozenset({FileFormat.CSV})
 
 
 class Planner:
@@ -69,10 +67,6 @@ class Planner:
             raise Rejected(FailureCode.UNKNOWN_ACCOUNT, "The account is not known.")
         if zone_of(request) not in self._zones:
             raise Rejected(FailureCode.INVALID_FILTERS, "The time zone is not a known IANA name.")
-        if request.file_format not in SERVED_FORMATS:
-            raise Rejected(
-                FailureCode.INVALID_FILTERS, f"The file format {request.file_format.value} is not served yet."
-            )
 
     async def _count(self, request: ExportRequested, start: int, end: int) -> list[Bucket]:
         """CDRs over [start, end), in buckets that fit a slice as far as time can tell them apart."""

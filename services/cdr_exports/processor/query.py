@@ -2,22 +2,20 @@
 settings that keep a server's profile from changing a byte.
 
 The text depends on the table, the columns and which filters are used, never on a value: values travel as ClickHouse's
-server-side parameters. Names of columns come from the domain's list only. The bytes are those of PostgreSQL's
-`COPY … CSV FORCE QUOTE *`, which is what customers know (customer API, 11); decimals alone drop trailing zeros.
+server-side parameters. Names of columns come from the domain's list only. What is selected is the format's to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cdr_exports.domain.columns import COLUMNS, Kind
-from cdr_exports.domain.filters import Filters, TimeFormat
+from cdr_exports.domain.filters import Filters
 from cdr_exports.domain.identity import AccountId
 from cdr_exports.domain.slices import Plan
 
-SQL_VERSION = 1
+SQL_VERSION = 2
 """Raised when the same plan would give other bytes; parts of two versions never stand in one file."""
 
 CONDITIONS: dict[str, tuple[str, str]] = {
@@ -43,12 +41,7 @@ CHECKED_SETTINGS: dict[str, Any] = {
     "max_parallel_replicas": 1,
     "http_write_exception_in_output_format": 0,
 }
-BYTE_SETTINGS: dict[str, Any] = {
-    "format_csv_null_representation": "",
-    "format_csv_delimiter": ",",
-    "output_format_csv_crlf_end_of_line": 0,
-    "output_format_decimal_trailing_zeros": 0,
-    "date_time_output_format": "simple",
+READING_SETTINGS: dict[str, Any] = {
     "output_format_parallel_formatting": 0,  # slices run side by side; within one, fewer threads cost less
     "optimize_read_in_order": 1,  # reads the key backwards: no sort, memory flat in the number of rows
     "read_in_order_use_buffering": 0,
@@ -85,12 +78,12 @@ def totals(table: str, plan: Plan, start: int, end: int) -> Query:
     )
 
 
-def rows(table: str, plan: Plan, start: int, end: int) -> Query:
-    """The data rows of [start, end) in file order; FORMAT CSV makes them the file's bytes."""
+def rows(table: str, plan: Plan, expressions: Sequence[str], start: int, end: int) -> Query:
+    """The data rows of [start, end) in file order: of each, what `expressions` say."""
     where, params = _where(plan.account_id, plan.filters, start, end)
-    columns = ", ".join(_text(name, plan.time_format) for name in plan.columns)
     return Query(
-        sql=f"SELECT {columns} FROM {table} WHERE {where} ORDER BY time_start DESC, id DESC",  # noqa: S608
+        sql=f"SELECT {', '.join(expressions)} FROM {table} WHERE {where} "  # noqa: S608
+        "ORDER BY time_start DESC, id DESC",
         params=params | {"time_zone": plan.time_zone},
     )
 
@@ -109,36 +102,3 @@ def _where(account_id: AccountId, filters: Filters, start: int, end: int) -> tup
 def _plain(values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Text filters are trimmed, as in the reference; what is echoed to the customer stays as it was sent."""
     return {name: value.strip() if isinstance(value, str) else value for name, value in values}
-
-
-def _text(column: str, time_format: TimeFormat) -> str:
-    """The column as the text that stands between the quotes; NULL where nothing is to stand there."""
-    match COLUMNS[column]:
-        case Kind.INSTANT:
-            return _instant(column, time_format)
-        case Kind.BOOLEAN:
-            return f"if({column}, 't', 'f')"
-        case Kind.NUMBER:
-            return f"toString({column})"
-        case Kind.ADDRESS:
-            return f"nullIf(toString({column}), '')"
-        case Kind.TEXT:
-            return column
-
-
-def _instant(column: str, time_format: TimeFormat) -> str:
-    """`2025-02-03 22:21:32.118457+02`: up to six digits of fraction without trailing zeros, minutes of the offset only
-    where there are any, seconds of it likewise (historic zones).
-    """
-    local = f"toTimeZone({column}, {{time_zone:String}})"
-    if time_format is TimeFormat.ROUND_TO_SECONDS:
-        return f"substring(toString({local}), 1, 19)"
-    wall_clock = f"trimRight(trimRight(toString({local}), '0'), '.')"
-    if time_format is TimeFormat.WITHOUT_TIMEZONE:
-        return wall_clock
-    offset = f"timeZoneOffset({local})"
-    pair = "leftPad(toString(intDiv(abs({offset}) % {of}, {by})), 2, '0')"
-    hours = pair.format(offset=offset, of=86400, by=3600)
-    minutes = f"if({offset} % 3600 = 0, '', concat(':', {pair.format(offset=offset, of=3600, by=60)}))"
-    seconds = f"if({offset} % 60 = 0, '', concat(':', {pair.format(offset=offset, of=60, by=1)}))"
-    return f"concat({wall_clock}, if({offset} < 0, '-', '+'), {hours}, {minutes}, {seconds})"

@@ -3,7 +3,7 @@
 Bounded memory whatever the slice holds: a piece from the socket goes through to the store before the next is read,
 so a slow store slows ClickHouse down. Nothing is believed: the part is worth entering into the ledger only if the
 transfer ended, the bytes are whole rows and nothing else, and their number is what an independent count of the same
-predicate says, which also gives the sums for the manifest.
+predicate says, which also gives the sums for the manifest. What the bytes look like is left to the format.
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ from typing import Any
 from uuid import uuid4
 
 from cdr_exports.domain import object_names
-from cdr_exports.domain.columns import header_line
 from cdr_exports.domain.errors import CdrExportsError
 from cdr_exports.domain.events import Totals
 from cdr_exports.domain.slices import Plan, Slice
 from cdr_exports.processor import query
-from cdr_exports.processor.gzip_member import DeflateRun
-from cdr_exports.processor.scrutiny import CsvScrutiny
+from cdr_exports.processor.formats import format_of
 from cdr_exports.runtime.clickhouse import ClickHouse
 from cdr_exports.runtime.storage import Store
 
@@ -46,7 +44,7 @@ class Abandoned(CdrExportsError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What went into the store under one attempt's name. `rows` were counted in the bytes."""
+    """What went into the store under one attempt's name. `rows` were counted in the bytes; the rest is as in Part."""
 
     object_name: str
     rows: int
@@ -54,6 +52,7 @@ class Written:
     stored_bytes: int
     crc32: int
     sha256: str
+    footer: bytes
 
 
 class SliceMaker:
@@ -66,7 +65,7 @@ class SliceMaker:
         self._executor = executor
         self._settings: Mapping[str, Any] = (
             query.CHECKED_SETTINGS
-            | query.BYTE_SETTINGS
+            | query.READING_SETTINGS
             | {"max_threads": 1, "max_execution_time": deadline_seconds, "max_memory_usage": SLICE_MEMORY_BYTES}
         )
 
@@ -84,6 +83,8 @@ class SliceMaker:
             return written, await self._counted(plan, piece, written.rows)
         except BaseException:
             given_up.set()
+            if not writing.done():  # it may sit and wait for a byte
+                await asyncio.to_thread(self._clickhouse.break_off, object_names.attempt_id(name))
             await asyncio.wait([writing])
             if not writing.cancelled():
                 writing.exception()  # it has been seen: either it is the error at hand, or the giving up
@@ -105,8 +106,9 @@ class SliceMaker:
         )
 
     def _write(self, plan: Plan, piece: Slice, name: str, given_up: threading.Event) -> Written:
-        """In a thread. The first slice brings the header line with it."""
-        scrutiny, run, digest, stored_bytes = CsvScrutiny(), DeflateRun(), hashlib.sha256(), 0
+        """In a thread."""
+        form = format_of(plan.file_format)
+        making, digest, stored_bytes = form.part(plan, piece), hashlib.sha256(), 0
         part = self._store.part(name)
 
         def store(data: bytes) -> None:
@@ -117,28 +119,26 @@ class SliceMaker:
                 stored_bytes += len(data)
 
         try:
-            if piece.number == 0:
-                store(run.feed(header_line(plan.columns)))
-            asked = query.rows(self._table, plan, piece.start, piece.end)
-            query_id = object_names.attempt_id(name)
+            asked = query.rows(self._table, plan, form.expressions(plan), piece.start, piece.end)
+            settings, query_id = {**self._settings, **form.settings}, object_names.attempt_id(name)
             with self._clickhouse.stream(
-                asked.sql, asked.params, self._settings, query_id=query_id, fmt="CSV"
+                asked.sql, asked.params, settings, query_id=query_id, fmt=form.clickhouse_name
             ) as pieces:
                 for data in pieces:
                     if given_up.is_set():
                         raise Abandoned(f"slice {piece.number} was given up")
-                    scrutiny.feed(data)
-                    store(run.feed(data))
-            if why := scrutiny.defect():
+                    store(making.feed(data))
+            if why := making.defect():
                 raise Unverified("error_text", why)
-            store(run.end())
+            store(making.end())
         finally:
             part.close()  # also after an error: an upload left open would lie about for ever; the caller deletes it
         return Written(
             object_name=name,
-            rows=scrutiny.rows,
-            raw_bytes=run.raw_bytes,
+            rows=making.rows,
+            raw_bytes=making.raw_bytes,
             stored_bytes=stored_bytes,
-            crc32=run.crc32,
+            crc32=making.crc32,
             sha256=digest.hexdigest(),
+            footer=making.footer,
         )

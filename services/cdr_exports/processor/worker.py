@@ -2,7 +2,10 @@
 
 * A record that cannot be read goes to the dead letters, acknowledged by the broker, before it is done with.
 * A dependency that is away is waited for, as long as it takes or until the export's deadline: it burns no attempts.
-* A slice that fails for its own reasons is tried `attempts` times, then its export fails.
+* A slice that fails for its own reasons is tried `attempts` times, then its export fails. The attempts are equal: the
+  plan is fixed, so a slice that lacks memory is not cut smaller, it is made when there is more.
+* Work on an export that is deleted meanwhile is broken off, and ends as if it were done.
+* Asked to stop, whatever only waits for its next attempt is abandoned at once; whoever gets its record goes on.
 * An error that nobody foresaw counts as the record's own: one bad export must not stop all the others.
 """
 
@@ -18,6 +21,8 @@ from cdr_exports.contract.dead_letters import dead_letter, reason_of
 from cdr_exports.domain.errors import FailureCode, Poison, Rejected, Transient
 from cdr_exports.domain.events import ExportDeleteRequested, ExportRequested, SliceReady
 from cdr_exports.domain.identity import AccountId, ExportId
+from cdr_exports.processor.deletions import Deletions
+from cdr_exports.processor.dispatcher import Work
 from cdr_exports.processor.exporter import Announce, Exporter
 from cdr_exports.processor.ledger import LedgerBroken
 from cdr_exports.processor.slice_maker import Abandoned, Unverified
@@ -30,7 +35,6 @@ from cdr_exports.runtime.metrics import Registry
 
 log = logger(__name__)
 
-Work = ExportRequested | ExportDeleteRequested | SliceReady
 SENTENCES = {
     FailureCode.ENGINE_ERROR: "The database could not deliver the CDRs of this export.",
     FailureCode.DATA_CHANGED: "The CDRs of this period kept changing while they were exported.",
@@ -51,13 +55,18 @@ class Worker:
         now: Now,
         attempts: int,
         group: str,
+        stop: asyncio.Event,
     ) -> None:
         self._exporter, self._codec, self._announce = exporter, codec, announce
         self._registry, self._now, self._attempts, self._group = registry, now, attempts, group
+        self._stop, self._deletions = stop, Deletions(exporter.is_deleted)
         self._under_way: dict[tuple[ExportId, int], asyncio.Task[None]] = {}
 
     async def read(self, raw: Raw, expect: tuple[type[Work], ...]) -> Work | None:
-        """The record; None where it was put aside. Waits for the broker, or the registry, as long as it takes."""
+        """The record; None where it was put aside. Waits for the broker, or the registry, as long as it takes.
+
+        Raises Abandoned when the worker stops.
+        """
         for wait in delays():
             try:
                 return self._codec.decode(raw.value, expect)
@@ -66,24 +75,27 @@ class Worker:
                 return None
             except Transient as error:  # a schema registry that is asked for a new id
                 log.warning("record.waits", reason=str(error))
-                await asyncio.sleep(wait)
+                await self._pause(wait)
         return None
 
     async def do(self, work: Work) -> None:
-        """Returns when the record may be acknowledged. Raises Abandoned and CancelledError only.
+        """Returns when the record may be acknowledged. Raises Abandoned, when the worker stops, and CancelledError only.
 
         A slice delivered a second time while the first delivery is under way shares its fate and is not made twice.
         """
-        if not isinstance(work, SliceReady):
-            return await self._try(work)
-        key = (work.export_id, work.slice)
-        if (task := self._under_way.get(key)) is not None:
-            return await asyncio.shield(task)
-        task = self._under_way[key] = asyncio.ensure_future(self._try(work))
-        try:
-            await task
-        finally:
-            del self._under_way[key]
+        with context(export_id=str(work.export_id), account_id=account_of(work)):
+            if isinstance(work, ExportDeleteRequested):
+                return await self._try(work)
+            if isinstance(work, ExportRequested):
+                return await self._unless_deleted(work)
+            key = (work.export_id, work.slice)
+            if (task := self._under_way.get(key)) is not None:
+                return await asyncio.shield(task)
+            task = self._under_way[key] = asyncio.create_task(self._unless_deleted(work))
+            try:
+                await task
+            finally:
+                del self._under_way[key]
 
     async def _put_aside(self, raw: Raw, error: Poison) -> None:
         letter = dead_letter(
@@ -99,28 +111,29 @@ class Worker:
         place = {"topic": raw.topic, "partition": raw.partition, "offset": raw.offset}
         log.error("record.dead_letter", reason=str(error), **place)
 
+    async def _unless_deleted(self, work: ExportRequested | SliceReady) -> None:
+        await self._deletions.unless_deleted(work.export_id, self._try(work))
+        await self._until_done("store", lambda: self._exporter.clean_up(work.export_id))
+
     async def _try(self, work: Work) -> None:
         attempts = 0
-        with context(export_id=str(work.export_id), account_id=account_of(work)):
-            for wait in delays():
-                try:
-                    return await self._once(work)
-                except Transient as error:
-                    log.warning("work.waits", reason=str(error))
-                except Rejected as error:
-                    return await self._give_up(work, error.code, error.message)
-                except Abandoned:
-                    raise
-                except Exception as error:  # the record's own, foreseen or not: tried again, then its export fails
-                    attempts += 1
-                    code = self._judge(error)
-                    log.warning(
-                        "work.failed", attempt=attempts, reason=str(error), exc_info=code is FailureCode.INTERNAL
-                    )
-                    if attempts >= self._attempts or not may_succeed_later(error):
-                        return await self._give_up(work, code, SENTENCES[code])
-                self._registry.count("retries", dependency="clickhouse")
-                await asyncio.sleep(wait)
+        for wait in delays():
+            try:
+                return await self._once(work)
+            except Transient as error:
+                log.warning("work.waits", reason=str(error))
+            except Rejected as error:
+                return await self._give_up(work, error.code, error.message)
+            except Abandoned:
+                raise
+            except Exception as error:  # the record's own, foreseen or not: tried again, then its export fails
+                attempts += 1
+                code = self._judge(error)
+                log.warning("work.failed", attempt=attempts, reason=str(error), exc_info=code is FailureCode.INTERNAL)
+                if attempts >= self._attempts or not may_succeed_later(error):
+                    return await self._give_up(work, code, SENTENCES[code])
+            self._registry.count("retries", dependency="clickhouse")
+            await self._pause(wait)
         return None
 
     async def _once(self, work: Work) -> None:
@@ -129,7 +142,9 @@ class Worker:
                 await self._exporter.requested(work)
                 self._registry.set("last_progress_timestamp_seconds", time.time(), topic="requests")
             case ExportDeleteRequested():
-                await self._exporter.delete_requested(work)
+                await self._exporter.mark_deleted(work)
+                self._deletions.tell(work.export_id)
+                await self._exporter.remove(work)
                 self._registry.set("last_progress_timestamp_seconds", time.time(), topic="requests")
             case SliceReady():
                 await self._exporter.slice_ready(work)
@@ -147,8 +162,17 @@ class Worker:
             except Transient as error:
                 log.warning("work.waits", reason=str(error))
                 self._registry.count("retries", dependency=dependency)
-                await asyncio.sleep(wait)
+                await self._pause(wait)
         return None
+
+    async def _pause(self, seconds: float) -> None:
+        """Before the next attempt. Raises Abandoned when the worker stops."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return
+        raise Abandoned("the worker stops")
 
     def _judge(self, error: Exception) -> FailureCode:
         match error:
@@ -168,5 +192,5 @@ def may_succeed_later(error: Exception) -> bool:
 
 
 def account_of(work: Work) -> AccountId | None:
-    """Whose work it is, for fair dispatch; a deletion is nobody's, it must not wait its turn."""
+    """Whose work it is, for fair dispatch; a deletion's record does not say."""
     return None if isinstance(work, ExportDeleteRequested) else work.account_id

@@ -13,6 +13,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -27,16 +28,26 @@ from cdr_exports.runtime.settings import ClickHouseSettings
 
 PIECE_BYTES = 1 << 20
 CONNECT_SECONDS, READ_SECONDS = 5, 60
-"""A server that sends no byte for `READ_SECONDS` has stalled: the query is given up and made again."""
+"""A server that sends no byte for `READ_SECONDS`, not even a line of its progress, has stalled: the query is given up
+and made again."""
 
 OUTAGE = frozenset({
     60, 81,  # the table or database is not there: a deployment under way
     192, 193, 194, 497, 516,  # our user is not let in: an operator's to mend, no export's fault
-    202, 209, 210, 225, 236, 242, 279, 439, 745, 999,  # too busy, network, shutting down, Keeper
+    201,  # our quota is used up until its interval is over
+    173, 198, 202, 203, 209, 210, 225, 236, 242, 279, 285, 369, 439, 745, 999,  # too busy, network, shutting down, Keeper
 })  # fmt: skip
-"""Codes of errors that say nothing about the query: it waits until they are over."""
-AGAIN = frozenset({159, 216, 241, 394})
-"""Codes of errors that another attempt at the same query may not meet: time, a double id, memory, killed."""
+"""Codes of errors that say nothing about the query: it waits until they are over, and burns no attempts."""
+TIMEOUT_EXCEEDED = 159
+AGAIN = frozenset({
+    3, 32, 33, 74, 499,  # a file that could not be read to its end, maybe on a remote disk
+    TIMEOUT_EXCEEDED, 160,
+    216, 373,  # an earlier query under the same id, or session, has not ended yet
+    241,  # memory: the plan is fixed, so the query is not made smaller; later there may be more
+    394, 735,  # killed, and not by us
+})  # fmt: skip
+"""Codes of errors that another attempt at the same query may not meet. With any other code none is worth making: the
+query is wrong for this server (36, 47, 62, 115), or runs into a limit that is there to stop it (158, 307, 396)."""
 
 
 _CODE = re.compile(r"\bCode: (\d+)\. DB::")
@@ -54,7 +65,9 @@ class QueryFailed(CdrExportsError):
 class ClickHouse:
     """One server, any number of threads. Connects when first used; a lost connection is made anew by the next call."""
 
-    def __init__(self, settings: ClickHouseSettings, *, connections: int = 8) -> None:
+    def __init__(
+        self, settings: ClickHouseSettings, *, connections: int = 8, read_seconds: float = READ_SECONDS
+    ) -> None:
         address = urlsplit(settings.clickhouse_url)
         self._options: dict[str, Any] = {
             "host": address.hostname,
@@ -64,12 +77,13 @@ class ClickHouse:
             "password": unquote(address.password or "") or settings.clickhouse_password.get_secret_value(),
             "database": address.path.strip("/") or None,
             "connect_timeout": CONNECT_SECONDS,
-            "send_receive_timeout": READ_SECONDS,
+            "send_receive_timeout": read_seconds,
             "autogenerate_session_id": False,  # a session would make queries wait for one another
             "pool_mgr": urllib3.PoolManager(num_pools=1, maxsize=connections, block=False),
         }
         self._lock = threading.Lock()
         self._client: Client | None = None
+        self._streams: dict[str, Any] = {}
 
     async def rows(
         self, sql: str, params: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
@@ -99,28 +113,43 @@ class ClickHouse:
     ) -> Iterator[Iterator[bytes]]:
         """The answer's bytes in pieces of up to 1 MiB; blocks. Left before its end, the query is killed on the server.
 
+        `max_execution_time` among the settings is for the whole transfer: a server keeps to it, a slow network does not.
         Raises Transient, QueryFailed; also from the iterator.
         """
+        ends_at = monotonic() + float(settings.get("max_execution_time", "inf"))
         with _translated():
             client = self._connected()
             wanted = _known(client, settings) | {"query_id": query_id}
             response: Any = client.raw_stream(sql, dict(params), settings=wanted, fmt=fmt)
+        self._streams[query_id] = response
         ended = False
 
         def pieces() -> Iterator[bytes]:
             nonlocal ended
             with _translated():
-                yield from response.stream(PIECE_BYTES)
+                for piece in response.stream(PIECE_BYTES):
+                    yield piece
+                    if monotonic() > ends_at:
+                        raise QueryFailed(TIMEOUT_EXCEEDED, "the answer had not ended by its deadline")
             ended = True
 
         try:
             yield pieces()
         finally:
+            del self._streams[query_id]
             if ended:
                 response.release_conn()
             else:
                 response.close()
                 self.kill(query_id)
+
+    def break_off(self, query_id: str) -> None:
+        """From another thread: stops a stream's query, and wakes its reader, who may wait for a byte, with an error."""
+        response = self._streams.get(query_id)
+        if response is not None:
+            with suppress(HTTPError, OSError, RuntimeError, ValueError):  # it may end, or be closed, just now
+                response.shutdown()
+        self.kill(query_id)
 
     def kill(self, query_id: str) -> None:
         """Asks the server to stop a query of ours; blocks. Closing the connection does so as well, this is quicker."""

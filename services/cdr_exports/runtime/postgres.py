@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -108,11 +108,16 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commits at the end of the context, rolls back where it is left by an exception. Raises Transient."""
+        cancellations = _cancellations()
         with _translated():
             async with self._pool.connection() as connection:
+                # psycopg_pool 3.3 forgets a cancellation that comes just when it hands out a connection; the task
+                # would go on for ever, and nothing that waits for its end would ever end.
+                if _cancellations() > cancellations:
+                    raise asyncio.CancelledError
                 yield Transaction(connection)
 
-    async def wakes(self, channel: str, *, at_least_every_seconds: float) -> AsyncIterator[None]:
+    async def wakes(self, channel: str, *, at_least_every_seconds: float) -> AsyncGenerator[None, None]:
         """Yields once it listens, then after each notification on `channel` or, without one, after the given time.
 
         Several notifications may wake once. Has a connection of its own; raises Transient when that is lost.
@@ -122,6 +127,7 @@ class Database:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                 while True:
                     yield
+                    _heed_cancellation()
                     async for _ in connection.notifies(timeout=at_least_every_seconds, stop_after=1):
                         pass
 
@@ -234,6 +240,21 @@ def _parameters(dsn: str, session: str) -> dict[str, Any]:
         raise Misconfigured(["the PostgreSQL DSN cannot be read"]) from None  # the cause would print the password
     defaults = {"connect_timeout": CONNECT_SECONDS, "application_name": "cdr-exports"}
     return {**defaults, **given, "options": f"{session} {given.get('options', '')}".strip()}
+
+
+def _cancellations() -> int:
+    """How often the present task has been asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def _heed_cancellation() -> None:
+    """psycopg waits by `asyncio.wait_for`, which before Python 3.12 drops a cancellation that comes together with what it
+    waits for. Whoever runs for ever must not miss it.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 @contextmanager

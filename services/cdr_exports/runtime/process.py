@@ -102,3 +102,30 @@ async def until_stopped(stop: asyncio.Event, *work: Awaitable[Any]) -> None:
         for task in (waiting, *tasks):
             task.cancel()
         await asyncio.gather(waiting, *tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def background(*work: Awaitable[None]) -> AsyncIterator[None]:
+    """Runs `work` beside the context's body; a piece that fails ends the body, the body's end ends all of them."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_awaited(each)) for each in work]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def set_before(wanted: asyncio.Event, stop: asyncio.Event) -> bool:
+    """Waits for either event; whether it was `wanted`."""
+    waits = [asyncio.create_task(each.wait()) for each in (wanted, stop)]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waits:
+            each.cancel()
+    return wanted.is_set() and not stop.is_set()
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work

@@ -105,6 +105,9 @@ class HttpSettings(Group):
     http_port: int = Field(8080, ge=0, le=65535, description="Port of the customer API.")
     public_url: str | None = Field(None, description="Base of absolute links; the request's own by default.")
     body_limit_bytes: int = Field(65536, ge=1024, description="Largest request body.")
+    cors: bool = Field(
+        False, description="Answer OPTIONS and let pages of any origin call the API; not their cookies: tokens only."
+    )
 
 
 class ProcessSettings(Group):
@@ -124,6 +127,14 @@ class ExportSettings(Group):
     hide_fields: str = Field("", description="Comma list of CDR columns that no new export may hold.")
     range_limit_days: int = Field(92, ge=1, description="Longest period of one export.")
     pending_limit: int = Field(20, ge=1, description="Exports of one account that may be pending at a time.")
+    export_expiry_days: int | None = Field(
+        30, ge=1, description="Days after its end at which an export is deleted; empty = never."
+    )
+
+    @field_validator("export_expiry_days", mode="before")
+    @classmethod
+    def _blank_is_never(cls, value: Any) -> Any:
+        return None if value == "" else value
 
     @field_validator("hide_fields")
     @classmethod

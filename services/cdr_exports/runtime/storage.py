@@ -6,11 +6,14 @@ told True. `part` and `pieces` block and are for worker threads; the rest is for
 
 from __future__ import annotations
 
+import builtins
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -20,35 +23,51 @@ from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 from cdr_exports.domain.errors import Misconfigured, Transient
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig
+    from obstore.store import ClientConfig, RetryConfig
 
-PIECE_BYTES = 1 << 20
 RANGE_BYTES = 4 << 20
 """Read by ranges: obstore streams a local file in runs of 8 KiB, at twenty times the cost. See tests/bench."""
 PART_BUFFER_BYTES = 5 << 20
 """A part is sent in runs of this size, so that a worker's memory does not depend on the size of a slice. S3's minimum."""
 REQUEST_TIMEOUT = "60s"
 RETRIES = 3
+NO_BUCKET = "NoSuchBucket"
+"""S3's code for a bucket that does not exist; on the wire it comes as 404, like an object that does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An object as a listing shows it."""
+
+    name: str
+    bytes: int
+    modified_at: datetime
 
 
 class Store:
-    """Objects by name under one URL. Every method raises Transient when the store does not answer as it should."""
+    """Objects by name under one URL. Every method raises Transient when the store does not answer as it should.
+
+    A part whose writer dies with its process never becomes an object. On S3 its pieces are an upload that nobody ends:
+    give the bucket a lifecycle rule that aborts incomplete uploads after a day.
+    """
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        """Raises Misconfigured for a URL that names no store, or a folder that cannot be made."""
+    def open(cls, url: str, environment: Mapping[str, str] | None = None) -> Self:
+        """Raises Misconfigured for a URL that names no store, or a folder that cannot be made.
+
+        S3 is told the usual way: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or whatever
+        else its clients find in the environment; names in `environment` come before those of the process.
+        """
         try:
             if url.startswith("file://"):
                 folder = Path(unquote(urlsplit(url).path))
                 folder.mkdir(parents=True, exist_ok=True)
                 return cls(LocalStore(folder))
             if url.startswith("s3://"):
-                plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-                options: ClientConfig = {"timeout": REQUEST_TIMEOUT, "allow_http": plain}
-                return cls(S3Store.from_url(url, client_options=options, retry_config={"max_retries": RETRIES}))
+                return cls(_s3(url, environment or {}))
             return cls(from_url(url))
         except (BaseError, OSError, ValueError) as error:
             raise Misconfigured([f"CDR_EXPORTS_STORE_URL: {error}"]) from error
@@ -60,52 +79,55 @@ class Store:
                 await obstore.put_async(self._store, name, data, mode="create")
             except AlreadyExistsError:
                 return False
+            except NotFoundError as error:
+                raise Transient(_no_bucket(name)) from error
             return True
 
     async def read(self, name: str) -> bytes | None:
         """The whole of a small object; None where there is none."""
-        with _translated(name):
-            try:
+        try:
+            with _translated(name):
                 return bytes(await (await obstore.get_async(self._store, name)).bytes_async())
-            except (NotFoundError, FileNotFoundError):
-                return None
+        except FileNotFoundError:
+            return None
 
     async def exists(self, name: str) -> bool:
-        with _translated(name):
-            try:
+        try:
+            with _translated(name):
                 await obstore.head_async(self._store, name)
-            except (NotFoundError, FileNotFoundError):
-                return False
-            return True
+        except FileNotFoundError:
+            return False
+        return True
 
     async def delete(self, name: str) -> None:
         """An object that is not there is as good as deleted."""
-        with _translated(name):
-            try:
+        try:
+            with _translated(name):
                 await obstore.delete_async(self._store, name)
-            except (NotFoundError, FileNotFoundError):
-                return
+        except FileNotFoundError:
+            return
 
     async def list(self, prefix: str) -> list[str]:
         """Names of all objects under `prefix`, in no order."""
+        return [each.name for each in await self.listing(prefix)]
+
+    async def listing(self, prefix: str) -> builtins.list[Listed]:
+        """All objects under `prefix`, in no order."""
         with _translated(prefix):
             found = await obstore.list(self._store, prefix).collect_async()
-            return [str(each["path"]) for each in found]
+            return [
+                Listed(name=str(each["path"]), bytes=each["size"], modified_at=each["last_modified"]) for each in found
+            ]
 
-    async def stream(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """Bytes [start, start + length) of an object in pieces of about 1 MiB. Raises FileNotFoundError."""
+    async def range(self, name: str, start: int, end: int) -> bytes:
+        """Bytes [start, end) of an object, in one request that is over when this returns. Raises FileNotFoundError; and
+        Transient for an object that is shorter.
+        """
         with _translated(name):
-            size = (await obstore.head_async(self._store, name))["size"]
-            end = size if length is None else min(start + length, size)
-            if isinstance(self._store, LocalStore):
-                for at in range(start, end, PIECE_BYTES):
-                    yield bytes(
-                        await obstore.get_range_async(self._store, name, start=at, end=min(at + PIECE_BYTES, end))
-                    )
-            elif start < end:
-                found = await obstore.get_async(self._store, name, options={"range": (start, end)})
-                async for piece in found.stream(min_chunk_size=PIECE_BYTES):
-                    yield bytes(piece)
+            found = bytes(await obstore.get_range_async(self._store, name, start=start, end=end))
+        if len(found) != end - start:
+            raise Transient(f"the object store gave {len(found)} bytes of {name} for {end - start}")
+        return found
 
     def pieces(self, name: str) -> Iterator[bytes | memoryview]:
         """An object's bytes, a few MiB at a time; blocks. Raises FileNotFoundError."""
@@ -136,13 +158,34 @@ class PartWriter:
             self._file.close()
 
 
+def _s3(url: str, environment: Mapping[str, str]) -> S3Store:
+    told: Any = {name.lower(): value for name, value in environment.items() if name.startswith("AWS_")}
+    endpoint = environment.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT_URL", ""))
+    options: ClientConfig = {"timeout": REQUEST_TIMEOUT, "allow_http": endpoint.startswith("http://")}
+    retries: RetryConfig = {"max_retries": RETRIES}
+    return S3Store.from_url(url, config=told, client_options=options, retry_config=retries)
+
+
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
+    """Raises FileNotFoundError for a missing object, else Transient: an operator can mend all of it."""
     try:
         yield
     except (FileNotFoundError, NotFoundError) as error:
+        if NO_BUCKET in str(error):
+            raise Transient(_no_bucket(name)) from error
         raise FileNotFoundError(name) from error
     except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
-        raise Transient(f"the object store refuses access to {name}") from error
+        raise Transient(f"the object store refuses access to {name}: check its credentials") from error
     except (BaseError, OSError) as error:
-        raise Transient(f"the object store does not serve {name}: {type(error).__name__}") from error
+        if " 403 " in str(error):  # a refused listing is not told apart by its type
+            raise Transient(f"the object store refuses access to {name}: check its credentials") from error
+        raise Transient(f"the object store does not serve {name}: {_first_line(error)}") from error
+
+
+def _no_bucket(name: str) -> str:
+    return f"the object store has no place for {name}: its bucket does not exist"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:300] if str(error) else type(error).__name__

@@ -41,7 +41,8 @@ def database(postgres_dsn: str) -> Iterator[str]:
     name = f"cli_{uuid4().hex[:8]}"
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
-        yield urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
+    yield urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:  # other tests have PostgreSQL killed meanwhile
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 

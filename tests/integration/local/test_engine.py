@@ -195,6 +195,19 @@ def test_a_query_can_be_killed_by_its_id(client: Client) -> None:
         read_to_end(response)
 
 
+def test_a_query_with_parameters_can_be_killed_by_its_id(client: Client) -> None:
+    query_id = str(uuid4())
+    endless = "SELECT number, repeat({x:String}, 1000) FROM numbers(100000000) FORMAT CSV"
+    response: Any = client.raw_stream(endless, {"x": "x"}, settings={"query_id": query_id})
+    response.read(1000)
+    assert running(client, query_id) == 1
+
+    client.command("KILL QUERY WHERE query_id = {query_id:String} ASYNC", parameters={"query_id": query_id})
+
+    with pytest.raises(HTTPError):
+        read_to_end(response)
+
+
 def read_to_end(response: Any) -> None:
     while response.read(1 << 20):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zoneinfo
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -101,11 +102,19 @@ class Workshop:
 
 @contextmanager
 def workshop(
-    clickhouse: ClickHouse, folder: Path, *, table: str, now: Now = utc_now, **settings: Any
+    clickhouse: ClickHouse,
+    folder: Path,
+    *,
+    table: str,
+    now: Now = utc_now,
+    store: Store | None = None,
+    stop: asyncio.Event | None = None,
+    **settings: Any,
 ) -> Iterator[Workshop]:
-    """`settings` are those of WorkerSettings."""
+    """`settings` are those of WorkerSettings. Without a `store` files lie in `folder`."""
     worker_settings = WorkerSettings(**{"slice_rows": 1000, "lanes": 2, **settings})
-    store, registry, directory = Store.open(f"file://{folder}"), Registry(service="test"), Directory()
+    store = store or Store.open(f"file://{folder}")
+    registry, directory = Registry(service="test"), Directory()
     directory.put_account(account())
     ledger = Ledger(store)
     zones = frozenset(zoneinfo.available_timezones()) - {"localtime"}
@@ -124,6 +133,7 @@ def workshop(
             announce=announce,
             registry=registry,
             now=now,
+            longest=timedelta(seconds=worker_settings.export_deadline_seconds),
         )
         worker = Worker(
             exporter=exporter,
@@ -133,6 +143,7 @@ def workshop(
             now=now,
             attempts=worker_settings.slice_attempts,
             group="test",
+            stop=stop or asyncio.Event(),
         )
         made = Workshop(store=store, ledger=ledger, exporter=exporter, worker=worker, directory=directory)
         yield made

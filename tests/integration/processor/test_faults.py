@@ -21,6 +21,7 @@ from cdr_exports.domain.events import (
     ExportProgressed,
     SliceReady,
 )
+from cdr_exports.domain.filters import FileFormat
 from cdr_exports.domain.identity import EventId
 from cdr_exports.processor import slice_maker
 from cdr_exports.processor.slice_maker import Unverified
@@ -29,7 +30,7 @@ from cdr_exports.runtime.clock import utc_now
 from tests.integration.processor.conftest import Make
 from tests.integration.processor.exports import DAY, Workshop, request, row
 
-SLICE_QUERY = "toTimeZone"
+SLICE_QUERY = "ORDER BY time_start DESC"
 """Stands in the queries of slices and in no other."""
 
 FAULTS = {
@@ -37,7 +38,10 @@ FAULTS = {
     "error_text_until_25_10": {"action": "error", "dialect": "break", "after_bytes": 50_000},
     "error_text_since_25_11": {"action": "error", "dialect": "tag", "after_bytes": 50_000},
     "error_text_at_once": {"action": "error", "dialect": "legacy", "after_bytes": 1},
+    "error_text_before_24_11_in_the_middle": {"action": "error", "dialect": "legacy", "after_bytes": 3_000},
+    "error_text_since_25_11_in_the_middle": {"action": "error", "dialect": "tag", "after_bytes": 3_000},
     "cut_in_mid_stream": {"action": "drop", "after_bytes": 50_000},
+    "cut_in_the_middle": {"action": "drop", "after_bytes": 3_000},
     "cut_before_the_headers": {"action": "drop"},
     "http_500": {"action": "status", "status": 500, "body": "Code: 241. DB::Exception: no memory. (MEMORY_LIMIT)\n"},
     "http_503": {"action": "status", "status": 503},
@@ -57,16 +61,17 @@ async def objects(workshop: Workshop, export_id: Any) -> list[str]:
     return await workshop.store.list(object_names.folder(export_id))
 
 
+@pytest.mark.parametrize("file_format", FileFormat)
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_a_fault_costs_an_attempt_and_no_byte_of_the_file(
-    make_workshop: Make, fill: Callable[..., Any], clickhouse: Any, fault: dict[str, Any]
+    make_workshop: Make, fill: Callable[..., Any], clickhouse: Any, fault: dict[str, Any], file_format: FileFormat
 ) -> None:
     workshop = make_workshop(slice_rows=1000)
     await fill(4_000)
-    undisturbed = await workshop.run(request())
+    undisturbed = await workshop.run(request(file_format=file_format))
 
     await clickhouse.faults([{**fault, "match": SLICE_QUERY, "times": 2}])
-    wanted = request()
+    wanted = request(file_format=file_format)
     disturbed = await workshop.run(wanted)
 
     assert isinstance(undisturbed, ExportCompleted)
@@ -77,13 +82,14 @@ async def test_a_fault_costs_an_attempt_and_no_byte_of_the_file(
     assert await clickhouse.faults_left() == []
 
 
+@pytest.mark.parametrize("file_format", FileFormat)
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_one_attempt_under_a_fault_leaves_nothing_behind(
-    make_workshop: Make, fill: Callable[..., Any], clickhouse: Any, fault: dict[str, Any]
+    make_workshop: Make, fill: Callable[..., Any], clickhouse: Any, fault: dict[str, Any], file_format: FileFormat
 ) -> None:
     workshop = make_workshop(slice_rows=1000)
     await fill(1_000)
-    wanted = request()
+    wanted = request(file_format=file_format)
     plan = await workshop.ledger.settle_plan(await workshop.exporter._planner.plan(wanted))
 
     # more often than clickhouse-connect itself asks again before the first byte
@@ -145,12 +151,13 @@ async def test_cdrs_that_arrive_after_the_plan_are_in_the_file_and_counted(
     assert gzip.decompress(workshop.file(manifest)).count(b'\n"2026') == 1_510
 
 
+@pytest.mark.parametrize("file_format", FileFormat)
 async def test_a_part_that_was_damaged_in_the_store_is_not_announced(
-    make_workshop: Make, fill: Callable[..., Any]
+    make_workshop: Make, fill: Callable[..., Any], file_format: FileFormat
 ) -> None:
     workshop = make_workshop(slice_rows=500, lanes=1, slice_attempts=2)
     await fill(1_000)
-    wanted = request()
+    wanted = request(file_format=file_format)
     await workshop.worker.do(wanted)
     await workshop.worker.do(workshop.work.popleft())
     part = await workshop.ledger.part(wanted.export_id, 0)
@@ -258,7 +265,7 @@ async def test_a_slice_under_way_when_its_export_is_deleted_cleans_up_after_itse
     making = asyncio.create_task(workshop.finish())
     while await clickhouse.faults_left() != []:
         await asyncio.sleep(0.01)
-    await workshop.ledger.bury(wanted.export_id, "customer")
+    await workshop.ledger.mark_deleted(wanted.export_id, "customer")
     await making
 
     assert await objects(workshop, wanted.export_id) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import zlib
 from dataclasses import replace
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from cdr_exports.contract.ledger_format import dump
@@ -59,6 +62,88 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / f"{EXPORT_ID}.csv.gz"
     path.write_bytes(FILE)
     return path
+
+
+def manifest_of(content: bytes, raw: bytes, file_format: FileFormat) -> Manifest:
+    """As MANIFEST, of the same CDRs in another format."""
+    of_file: dict[str, Any] = {
+        "format": file_format,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    of_raw: dict[str, Any] = {"raw_bytes": len(raw), "crc32": zlib.crc32(raw)}
+    return replace(MANIFEST, file=replace(MANIFEST.file, **of_file, **of_raw))
+
+
+def parquet() -> bytes:
+    out = io.BytesIO()
+    decimal = pyarrow.decimal128(38, 20)
+    prices = pyarrow.array([Decimal("0.10000000000000000001"), Decimal("0.2")], decimal)
+    columns = [[INSTANT, INSTANT], pyarrow.array([60, 7], pyarrow.int32()), prices, [60, 60]]
+    pyarrow.parquet.write_table(pyarrow.table(columns, names=list(MANIFEST.columns)), out, compression="zstd")
+    return out.getvalue()
+
+
+JSON_LINES = (
+    b'{"time_start":"2026-07-01 00:00:02+00","duration":60,"customer_price":"0.10000000000000000001","customer_duration":60}\n'
+    b'{"time_start":"2026-07-01 00:00:01+00","duration":7,"customer_price":"0.2","customer_duration":60}\n'
+)
+PARQUET = parquet()
+OTHERS = {
+    "jsonl": (gzip.compress(JSON_LINES, mtime=0), JSON_LINES, FileFormat.JSONL),
+    "parquet": (PARQUET, PARQUET, FileFormat.PARQUET),
+}
+
+
+@pytest.mark.parametrize(("content", "raw", "file_format"), OTHERS.values(), ids=OTHERS)
+def test_files_of_other_formats_pass_with_their_totals(
+    run: Run, tmp_path: Path, content: bytes, raw: bytes, file_format: FileFormat
+) -> None:
+    path, manifest = tmp_path / "export", tmp_path / "manifest.json"
+    path.write_bytes(content)
+    manifest.write_bytes(dump(manifest_of(content, raw, file_format)))
+
+    ran = run("verify", path, "--manifest", manifest, "--json")
+
+    assert (ran.code, ran.err) == (0, "")
+    found = json.loads(ran.out)
+    assert (found["rows"], found["header"], found["raw_bytes"]) == (2, 4, len(raw))
+    assert (found["duration_seconds"], found["customer_duration_seconds"]) == (67, 120)
+    assert found["customer_price"] == "0.30000000000000000001"
+
+
+@pytest.mark.parametrize("changes", [
+    {"rows": 3}, {"columns": ("time_start",)}, {"totals": replace(MANIFEST.totals, duration_seconds=1)},
+    {"totals": replace(MANIFEST.totals, customer_price=Decimal(1))},
+], ids=["rows", "columns", "duration", "price"])  # fmt: skip
+@pytest.mark.parametrize(("content", "raw", "file_format"), OTHERS.values(), ids=OTHERS)
+def test_what_differs_in_files_of_other_formats_is_told(
+    run: Run, tmp_path: Path, content: bytes, raw: bytes, file_format: FileFormat, changes: dict[str, Any]
+) -> None:
+    path, manifest = tmp_path / "export", tmp_path / "manifest.json"
+    path.write_bytes(content)
+    manifest.write_bytes(dump(replace(manifest_of(content, raw, file_format), **changes)))
+
+    ran = run("verify", path, "--manifest", manifest)
+
+    assert ran.code == 1
+    assert "says" in ran.err
+
+
+def test_without_pyarrow_a_parquet_is_verified_by_its_footer_and_that_is_said(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdr_exports.cli.parquet_figures.find_spec", lambda _: None)
+    path, manifest = tmp_path / "export.parquet", tmp_path / "manifest.json"
+    path.write_bytes(PARQUET)
+    manifest.write_bytes(dump(manifest_of(PARQUET, PARQUET, FileFormat.PARQUET)))
+
+    ran = run("verify", path, "--manifest", manifest)
+
+    assert ran.code == 0
+    assert "rows: 2" in ran.out
+    assert "customer_price" not in ran.out
+    assert "pyarrow" in ran.err
 
 
 def manifest_file(folder: Path, **file_changes: Any) -> Path:
