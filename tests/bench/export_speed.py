@@ -36,12 +36,13 @@ ENGINE_OWN = """
 import sys, time
 import chdb
 from cdr_exports.processor import query
+from cdr_exports.processor.csv_format import CsvFormat
 from tests.unit.plans import plan_of
 connection = chdb.connect(sys.argv[1])
 plan = plan_of(slices=1, lanes=1)
 for start, end in [tuple(map(int, each.split("-"))) for each in sys.argv[2:]]:
-    asked = query.rows("cdrs", plan, start, end)
-    wanted = query.BYTE_SETTINGS | {"output_format_parallel_formatting": 1, "max_threads": 2}
+    asked = query.rows("cdrs", plan, CsvFormat().expressions(plan), start, end)
+    wanted = query.READING_SETTINGS | CsvFormat().settings | {"output_format_parallel_formatting": 1, "max_threads": 2}
     settings = ", ".join(f"{k} = {v!r}" for k, v in wanted.items() if not k.startswith(("http", "cancel")))
     sql = f"{asked.sql} INTO OUTFILE '/dev/null' TRUNCATE FORMAT CSV SETTINGS {settings}"
     seconds = []

@@ -47,6 +47,15 @@ def to_datetime(value: object) -> datetime | Unusable:
 
     Named zones other than UTC, and instants that the CDR table cannot hold, are INVALID.
     """
+    instant = to_instant(value)
+    if isinstance(instant, Unusable):
+        return instant
+    instant = instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+    return instant if EARLIEST <= instant <= LATEST else INVALID
+
+
+def to_instant(value: object) -> datetime | Unusable:
+    """As `to_datetime`, but of any year, and to the microsecond."""
     if _is_blank(value):
         return ABSENT
     if not isinstance(value, str) or value.strip().lower() in ("infinity", "-infinity"):
@@ -57,13 +66,11 @@ def to_datetime(value: object) -> datetime | Unusable:
     numbers = {name: int(found[name] or found.groupdict().get(f"{name}_") or 0) for name in ("year", *_LARGEST)}
     if any(numbers[name] > largest for name, largest in _LARGEST.items()):
         return ABSENT
-    milliseconds = int((found["fraction"] or "")[:3].ljust(3, "0"))
+    microseconds = int((found["fraction"] or "")[:6].ljust(6, "0"))
     try:
-        local = datetime(**numbers, microsecond=milliseconds * 1000, tzinfo=UTC)
-        instant = local - _offset(found)
+        return datetime(**numbers, microsecond=microseconds, tzinfo=UTC) - _offset(found)
     except (ValueError, OverflowError):
         return INVALID
-    return instant if EARLIEST <= instant <= LATEST else INVALID
 
 
 def to_boolean(value: object) -> bool | Unusable:

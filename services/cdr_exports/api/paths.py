@@ -12,6 +12,8 @@ from cdr_exports.domain.identity import ExportId
 
 API = "/api/rest/customer/v1"
 CDR_EXPORTS = f"{API}/cdr-exports"
+ACCOUNTS = f"{API}/accounts"
+AUTH = f"{API}/auth"
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -22,11 +24,16 @@ def is_uuid(text: str) -> bool:
 
 
 def export_id(request: Request) -> ExportId:
-    """The path parameter `export_id`. What is no UUID is no route: ask before authentication. Raises ApiError."""
-    text = request.path_params["export_id"]
+    """The path parameter `export_id`. Raises as `uuid_of`."""
+    return ExportId(uuid_of(request, "export_id"))
+
+
+def uuid_of(request: Request, parameter: str) -> UUID:
+    """A path parameter. What is no UUID is no route: ask before authentication. Raises ApiError (404)."""
+    text = request.path_params[parameter]
     if not is_uuid(text):
         raise Catalogue.NO_ROUTE.raised(method=request.method, path=path_as_sent(request))
-    return ExportId(UUID(text))
+    return UUID(text)
 
 
 def path_as_sent(request: Request) -> str:

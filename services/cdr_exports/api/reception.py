@@ -31,6 +31,10 @@ class Reception:
             negotiation.check_accept(request.headers)
         return caller
 
+    async def body(self, request: Request) -> bytes:
+        """Of a request that needs no token. Raises ApiError (413)."""
+        return await json_body.read(request, limit_bytes=self.body_limit_bytes)
+
     async def admit_write(self, request: Request) -> tuple[Caller, dict[str, Any]]:
         """For POST: who asks, and the body's object. Raises ApiError (413, 401, 415, 406, 400)."""
         body = await json_body.read(request, limit_bytes=self.body_limit_bytes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -24,6 +24,8 @@ ALGORITHM = "HS256"
 AUDIENCE = "customer-v1"
 COOKIE = "_yeti_customer_v1_session"
 LARGEST_TOKEN_BYTES = 8192
+ENDED_SESSION = f"{COOKIE}=logout; path=/; expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax"
+"""The value of `Set-Cookie` that ends a session."""
 DYNAMIC = "D"
 """The subject of a token that says itself whom it lets in."""
 LARGEST_ID = 2**63 - 1
@@ -45,6 +47,8 @@ class Caller:
 
     scope: Scope
     requested_by: str
+    may_listen: bool = False
+    """Whether the customer's portal may offer recordings; dynamic tokens do not say."""
     set_cookie: str | None = None
     """Where the token came from the cookie: the header that renews it, for every answer."""
 
@@ -61,6 +65,10 @@ class Issuer:
     def dynamic(self, customer_id: CustomerId, account_ids: Iterable[AccountId] = ()) -> str:
         """No account ids: all accounts of the customer."""
         return self._sign({"sub": DYNAMIC, "cfg": {"customer_id": customer_id, "account_ids": list(account_ids)}})
+
+    def cookie_for_access(self, access_id: ApiAccessId) -> str:
+        """The value of `Set-Cookie` that begins a session."""
+        return self.cookie({"sub": access_id})
 
     def cookie(self, claims: Mapping[str, Any]) -> str:
         """The value of `Set-Cookie` that renews a session with these claims."""
@@ -99,14 +107,11 @@ class Authenticator:
         """Whoever the request comes from. A header that is there and bad is not rescued by a cookie. Raises ApiError (401)."""
         words = (authorization or "").split()
         try:
-            if words:
-                scope, requested_by = self._bearer(self._claims(words[-1]))
-                return Caller(scope=scope, requested_by=requested_by)
-            claims = self._claims(cookie or "")
-            scope, requested_by = self._bearer(claims)
+            claims = self._claims(words[-1] if words else cookie or "")
+            bearer = self._bearer(claims)
         except _BadToken as reason:
             raise refused() from reason
-        return Caller(scope=scope, requested_by=requested_by, set_cookie=self._issuer.cookie(claims))
+        return bearer if words else replace(bearer, set_cookie=self._issuer.cookie(claims))
 
     def _claims(self, token: str) -> dict[str, Any]:
         """The claims of a token that is signed by us, for this API, and good now."""
@@ -151,18 +156,21 @@ class Authenticator:
         elif self._lifetime is not None and _seconds(claims["exp"]) <= now:
             raise _BadToken("expired")
 
-    def _bearer(self, claims: Mapping[str, Any]) -> tuple[Scope, str]:
+    def _bearer(self, claims: Mapping[str, Any]) -> Caller:
         subject = claims.get("sub")
         if subject == DYNAMIC:
             scope = self._dynamic_scope(claims.get("cfg"))
-            return scope, f"dynamic:{scope.customer_id}"
+            return Caller(scope=scope, requested_by=f"dynamic:{scope.customer_id}")
         if isinstance(subject, str) and subject.isascii() and subject.isdigit() and len(subject) < len(str(LARGEST_ID)):
             subject = int(subject)
         access = self._directory.access(ApiAccessId(_id(subject)))
         if access is None:
             raise _BadToken("unknown API access")
-        scope = Scope(customer_id=access.customer_id, account_ids=frozenset(access.account_ids))
-        return scope, f"api-access:{access.api_access_id}"
+        return Caller(
+            scope=Scope(customer_id=access.customer_id, account_ids=frozenset(access.account_ids)),
+            requested_by=f"api-access:{access.api_access_id}",
+            may_listen=access.allow_listen_recording,
+        )
 
     def _dynamic_scope(self, config: object) -> Scope:
         if not isinstance(config, dict) or not _DYNAMIC_MEMBERS.issuperset(config):

@@ -20,7 +20,7 @@ def facade() -> None:
 
     Example: CDR_EXPORTS_HTTP_PORT=8080 cdr-exports run facade
     """
-    from cdr_exports.cli.services import run_http
+    from cdr_exports.cli.http_service import run_http
 
     _run("facade", lambda process: run_http(process, ingress=True, reads=True))
 
@@ -31,7 +31,7 @@ def ingress() -> None:
 
     Example: CDR_EXPORTS_HTTP_PORT=8081 cdr-exports run ingress
     """
-    from cdr_exports.cli.services import run_http
+    from cdr_exports.cli.http_service import run_http
 
     _run("ingress", lambda process: run_http(process, ingress=True, reads=False))
 
@@ -42,7 +42,7 @@ def projection() -> None:
 
     Example: CDR_EXPORTS_POSTGRES_DSN_FILE=dsn cdr-exports run projection
     """
-    from cdr_exports.cli.services import run_projection
+    from cdr_exports.cli.projection_service import run_projection
 
     _run("projection", run_projection)
 
@@ -53,7 +53,7 @@ def processor() -> None:
 
     Example: CDR_EXPORTS_STORE_URL=s3://cdr-exports cdr-exports run processor
     """
-    from cdr_exports.cli.services import run_processor
+    from cdr_exports.cli.processor_service import run_processor
 
     _run("processor", run_processor)
 
@@ -61,7 +61,7 @@ def processor() -> None:
 def _run(service: str, compose: Callable[[Any], Awaitable[None]]) -> None:
     import uvloop
 
-    from cdr_exports.cli.services import Process
+    from cdr_exports.cli.service_parts import Process
     from cdr_exports.runtime import logs, process
     from cdr_exports.runtime.metrics import Registry
     from cdr_exports.runtime.settings import ProcessSettings, load

@@ -37,6 +37,14 @@ SECURITY_HEADERS: Mapping[str, str] = MappingProxyType({
     "x-permitted-cross-domain-policies": "none",
     "referrer-policy": "strict-origin-when-cross-origin",
 })  # fmt: skip
+ANY_ORIGIN: Mapping[str, str] = MappingProxyType({"access-control-allow-origin": "*"})
+PREFLIGHT: Mapping[str, str] = MappingProxyType({
+    **ANY_ORIGIN,
+    "access-control-allow-methods": "GET, POST, DELETE, PUT, PATCH, OPTIONS",
+    "access-control-allow-headers": "Origin, X-Requested-With, Content-Type, Accept, api_key, Authorization",
+    "access-control-max-age": "1728000",
+})  # fmt: skip
+"""What the reference's own proxy says to a page of another origin, where it is set up to."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNTIMED = ("/download", "/events")
 """Routes whose answers last as long as their reader wants."""
@@ -47,7 +55,8 @@ TELEMETRY_OFF: TelemetryConfig = {
 }  # fmt: skip
 
 
-def build(routers: Sequence[APIRouter], registry: Registry) -> ASGIApp:
+def build(routers: Sequence[APIRouter], registry: Registry, *, cors: bool = False) -> ASGIApp:
+    """`cors`: pages of any origin may call the API, though never with a session's cookie."""
     app = FastAPI(openapi_url=None, redirect_slashes=False, telemetry=TELEMETRY_OFF)
     for router in routers:
         app.include_router(router)
@@ -56,7 +65,7 @@ def build(routers: Sequence[APIRouter], registry: Registry) -> ASGIApp:
     app.add_exception_handler(Transient, _unavailable)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _bug)
-    return _Envelope(app, registry)
+    return _Envelope(app, registry, cors=cors)
 
 
 async def _api_error(request: Request, error: Exception) -> Response:
@@ -88,8 +97,8 @@ async def _bug(request: Request, _: Exception) -> Response:
 class _Envelope:
     """Around the application, so that no answer escapes it, that to a bug of ours included."""
 
-    def __init__(self, app: ASGIApp, registry: Registry) -> None:
-        self._app, self._registry = app, registry
+    def __init__(self, app: ASGIApp, registry: Registry, *, cors: bool) -> None:
+        self._app, self._registry, self._cors = app, registry, cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -97,15 +106,21 @@ class _Envelope:
             return
         scope["path"] = _tolerated(scope["path"])
         scope.setdefault("state", {})
-        answer = _Answer(scope, send)
+        answer = _Answer(scope, send, ANY_ORIGIN if self._cors else {})
         try:
-            await self._app(scope, receive, answer)
+            await self._answer(scope, receive, answer)
         except Exception as error:
             log.exception("http.failed", request_id=answer.request_id, route=_route(scope), error=type(error).__name__)
             if not answer.is_complete:
                 raise  # part of the answer is out: only cutting the connection tells the client
         finally:
             self._measure(scope, answer)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        if self._cors and scope["method"] == "OPTIONS":
+            await Response(status_code=204, headers=PREFLIGHT)(scope, receive, answer)
+        else:
+            await self._app(scope, receive, answer)
 
     def _measure(self, scope: Scope, answer: _Answer) -> None:
         route, method = _route(scope), scope["method"] if scope["method"] in METHODS else "other"
@@ -117,11 +132,11 @@ class _Envelope:
 class _Answer:
     """The `send` of one request: adds the headers that all answers have, and remembers the status."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, headers: Mapping[str, str]) -> None:
         self.status: int | None = None
         self.is_complete = False
         self.request_id = _request_id(Headers(scope=scope).get("x-request-id", ""))
-        self._scope, self._send, self._started = scope, send, time.perf_counter()
+        self._scope, self._send, self._headers, self._started = scope, send, headers, time.perf_counter()
 
     def seconds(self) -> float:
         return time.perf_counter() - self._started
@@ -130,7 +145,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers.update({**SECURITY_HEADERS, "x-request-id": self.request_id, "x-runtime": f"{self.seconds():.6f}"})
+            headers.update({**SECURITY_HEADERS, **self._headers})
+            headers.update({"x-request-id": self.request_id, "x-runtime": f"{self.seconds():.6f}"})
             if cookie := self._scope["state"].get(SET_COOKIE):
                 headers.append("set-cookie", cookie)
         await self._send(message)

@@ -1,75 +1,91 @@
 """The decision: a request that can be made becomes a record in the log, and an export once the broker has it.
 
-201 means: the record is in the requests topic, on all replicas in sync, and the export will end. 503 means: its fate is
-unknown; a record that was not acknowledged in time can still be written later.
-
-Idempotency-Key is not read yet. The id it makes is `domain.identity.keyed_export_id`, but the answer to a repeated key
-has to come from the read model, which knows which request was the first; until it does, a key would promise too much.
+Without a key each request is an export of its own, answered as soon as it is in the log. With an Idempotency-Key the
+log decides which request was the first, so the answer comes from the read model, once it has got as far as ours.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from cdr_exports.api.errors import unavailable
 from cdr_exports.api.tokens import Caller
-from cdr_exports.contract import topics
-from cdr_exports.contract.codec import Codec
-from cdr_exports.contract.envelope import headers_of
 from cdr_exports.domain.columns import COLUMNS, chosen_columns
 from cdr_exports.domain.errors import Transient
 from cdr_exports.domain.events import ExportRequested
-from cdr_exports.domain.identity import EventId, ExportId
+from cdr_exports.domain.identity import EventId, ExportId, keyed_export_id
 from cdr_exports.domain.lifecycle import ExportState, Position
+from cdr_exports.ingress.idempotency import KeyUsed, is_repeated
+from cdr_exports.ingress.outbox import Outbox, needing_read_model
+from cdr_exports.ingress.quota import Quota
+from cdr_exports.ingress.read_model import ReadModel
 from cdr_exports.ingress.request_judge import Wanted
 from cdr_exports.runtime.clock import Now
 from cdr_exports.runtime.metrics import Registry
 
 SOURCE = "ingress"
-PRODUCE_SECONDS = 5.0
-RETRY_AFTER_SECONDS = 5
 
 
-class Publishes(Protocol):
-    """What intake needs of Kafka. Raises Transient when the broker did not acknowledge in time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The export, where its request stands in the log, and whether it was asked for before under the same key."""
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-        timeout_seconds: float = PRODUCE_SECONDS,
-    ) -> Position: ...
+    state: ExportState
+    position: Position
+    is_replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
     """`hidden_columns` are left out of every export that is made from now on."""
 
-    publisher: Publishes
-    codec: Codec
+    outbox: Outbox
+    quota: Quota
+    read_model: ReadModel
     registry: Registry
     now: Now
     hidden_columns: frozenset[str] = frozenset()
     new_id: Callable[[], UUID] = uuid7
 
-    async def accept(self, wanted: Wanted, caller: Caller) -> tuple[ExportState, Position]:
-        """The export as it stands now, and where its request stands in the log. Raises ApiError (503)."""
-        request = self._request(wanted, caller)
-        position = await self._publish(request)
-        self.registry.count("accepted", source="http")
-        return ExportState(export_id=request.export_id, request=request, request_position=position), position
+    async def accept(self, wanted: Wanted, caller: Caller, key: str | None = None) -> Accepted:
+        """Raises ApiError: 503; 429 beyond the quota; 422 (KeyUsed) where the key belongs to another request."""
+        with self.outbox.place():
+            if key is None:
+                return await self._publish(self._request(ExportId(self.new_id()), wanted, caller))
+            export_id = keyed_export_id(wanted.account.account_id, key)
+            with needing_read_model():
+                known = await self._known(export_id, wanted)
+            return known or await self._first_or_repeated(self._request(export_id, wanted, caller), wanted, caller)
 
-    def _request(self, wanted: Wanted, caller: Caller) -> ExportRequested:
-        export_id = ExportId(self.new_id())
+    async def _first_or_repeated(self, request: ExportRequested, wanted: Wanted, caller: Caller) -> Accepted:
+        """Of requests that are sent at once under one key, the first in the log is the one that counts."""
+        published = await self._publish(request)
+        with needing_read_model():
+            await self.read_model.applied(published.position, caller.scope.customer_id)
+            known = await self._known(request.export_id, wanted)
+            if known is None:
+                raise Transient("an export is not there although its request has been applied")
+        return published if known.position == published.position else known
+
+    async def _known(self, export_id: ExportId, wanted: Wanted) -> Accepted | None:
+        state = await self.read_model.look(export_id, wanted.account.account_id)
+        if state is None or state.request is None or state.request_position is None:
+            return None
+        if not is_repeated(state.request, wanted):
+            raise KeyUsed
+        return Accepted(state=state, position=state.request_position, is_replayed=True)
+
+    async def _publish(self, request: ExportRequested) -> Accepted:
+        async with self.quota.place(request.account_id, request.export_id):
+            position = await self.outbox.put(request)
+        self.registry.count("accepted", source="http")
+        state = ExportState(export_id=request.export_id, request=request, request_position=position)
+        return Accepted(state=state, position=position)
+
+    def _request(self, export_id: ExportId, wanted: Wanted, caller: Caller) -> ExportRequested:
         return ExportRequested(
             event_id=EventId(self.new_id()),
             occurred_at=self.now(),
@@ -85,19 +101,3 @@ class Intake:
             csv_dialect=wanted.csv_dialect,
             requested_by=caller.requested_by,
         )
-
-    async def _publish(self, request: ExportRequested) -> Position:
-        started = time.monotonic()
-        try:
-            position = await self.publisher.publish(
-                topics.REQUESTS,
-                key=topics.key_of(request),
-                value=self.codec.encode(request),
-                headers=headers_of(request),
-                timeout_seconds=PRODUCE_SECONDS,
-            )
-        except Transient as error:
-            self.registry.count("produce_unknown_outcome")
-            raise unavailable("The request log", retry_after_seconds=RETRY_AFTER_SECONDS) from error
-        self.registry.observe("produce_duration_seconds", time.monotonic() - started)
-        return position

@@ -1,10 +1,11 @@
-"""The customer's reading routes: list, one, download, account. Decides nothing but the order of the steps.
+"""The customer's reading routes: list, one, download, events, account. Decides nothing but the order of the steps.
 
 The steps are those of section 1.1 of the customer API; each raises the `ApiError` that ends the request.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,27 +23,42 @@ from cdr_exports.domain.errors import Transient
 from cdr_exports.domain.events import AccountChanged
 from cdr_exports.domain.identity import AccountId
 from cdr_exports.domain.lifecycle import ExportState, Status
+from cdr_exports.projection import event_stream
 from cdr_exports.projection.downloads import File, download
-from cdr_exports.projection.list_query import filter_errors, list_query
+from cdr_exports.projection.list_filters import filter_errors
+from cdr_exports.projection.list_query import list_query
 from cdr_exports.projection.reads import Reads, Viewer
+from cdr_exports.projection.streamed import Streamed
+from cdr_exports.projection.watching import Watching
 from cdr_exports.runtime.storage import Store
 
 RETRY_AFTER_SECONDS = 2
-READ_MODEL, FILE_STORE = "The list of exports", "The file store"
+READ_MODEL, FILE_STORE, EVENTS = "The list of exports", "The file store", "The stream of events"
 """What is down, in words for a customer."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def router(
-    *, reception: Reception, directory: Directory, reads: Reads, store: Store, public_url: str | None = None
+    *,
+    reception: Reception,
+    directory: Directory,
+    reads: Reads,
+    store: Store,
+    public_url: str | None = None,
+    stop: asyncio.Event | None = None,
 ) -> APIRouter:
-    routes = _Routes(reception=reception, directory=directory, reads=reads, store=store, public_url=public_url)
+    """`stop` ends the streams of events: the server waits for them."""
+    watching = Watching(reads, stop or asyncio.Event())
+    routes = _Routes(
+        reception=reception, directory=directory, reads=reads, watching=watching, store=store, public_url=public_url
+    )
     one = f"{paths.CDR_EXPORTS}/{{export_id}}"
     table: dict[str, Handler] = {
         paths.CDR_EXPORTS: routes.list,
         one: routes.one,
         f"{one}/download": routes.download,
+        f"{one}/events": routes.events,
         f"{one}/account": routes.account,
         f"{one}/relationships/account": routes.linkage,
     }
@@ -59,6 +75,7 @@ class _Asked:
 
     state: ExportState
     account: AccountChanged
+    viewer: Viewer
     base_url: str
     selection: Selection
 
@@ -68,6 +85,7 @@ class _Routes:
     reception: Reception
     directory: Directory
     reads: Reads
+    watching: Watching
     store: Store
     public_url: str | None
 
@@ -75,11 +93,21 @@ class _Routes:
         caller = await self.reception.admit(request)
         members = query.parse(request.scope["query_string"])
         asked = list_query(members)
-        accounts = {each.account_id: each for each in self.directory.visible_accounts(caller.scope)}
+        accounts = {
+            each.account_id: each
+            for each in self.directory.visible_accounts(caller.scope)
+            if all(test.admits(each.account_uuid) for test in asked.account_tests)
+        }
         viewer = Viewer(customer=caller.scope.customer_id, account_ids=accounts.keys())
         with _needing(READ_MODEL):
             await self._catch_up(request, viewer)
-            found = await self.reads.page(viewer, offset=asked.page.offset, limit=asked.page.size)
+            found = await self.reads.page(
+                viewer,
+                offset=asked.page.offset,
+                limit=asked.page.size,
+                conditions=asked.conditions,
+                order=asked.order,
+            )
         base_url = paths.base_url(request, self.public_url)
         shown = [(state, _account_of(state, accounts)) for state in found.states]
         data = [documents.resource_object(state, account, base_url, asked.selection) for state, account in shown]
@@ -116,10 +144,25 @@ class _Routes:
                 return Response(status_code=404)
             return await download(request, file, asked.state.request)
 
+    async def events(self, request: Request) -> Response:
+        asked = await self._asked(request, negotiates=False)
+        if request.method == "HEAD":
+            return Response(headers=event_stream.HEADERS)
+        if (applied := event_stream.last_event(request)) is not None:
+            await self.reads.as_new_as(applied, asked.viewer)
+
+        def show(state: ExportState) -> dict[str, object]:
+            return documents.resource_object(state, asked.account, asked.base_url)
+
+        messages = event_stream.messages(self.watching.follow(asked.state.export_id, asked.viewer.customer), show)
+        with _needing(EVENTS):
+            first = await anext(messages, b"")
+        return Streamed(first, messages, headers=event_stream.HEADERS)
+
     async def _asked(
         self, request: Request, shown: ResourceType = ResourceType.CDR_EXPORTS, *, negotiates: bool = True
     ) -> _Asked:
-        """The export that the path names. A download does not look at the query string."""
+        """The export that the path names. Downloads and streams do not look at the query string."""
         export_id = paths.export_id(request)
         caller = await self.reception.admit(request, negotiates=negotiates)
         selection = _selection(request, shown) if negotiates else Selection()
@@ -131,7 +174,8 @@ class _Routes:
         if state is None:
             raise Catalogue.RECORD_NOT_FOUND.raised(id=export_id)
         base_url = paths.base_url(request, self.public_url)
-        return _Asked(state=state, account=_account_of(state, accounts), base_url=base_url, selection=selection)
+        account = _account_of(state, accounts)
+        return _Asked(state=state, account=account, viewer=viewer, base_url=base_url, selection=selection)
 
     async def _catch_up(self, request: Request, viewer: Viewer) -> None:
         position = responses.position_of(request)

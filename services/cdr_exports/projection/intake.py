@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import get_args
+from typing import Protocol, get_args
 
 from cdr_exports.contract import topics
 from cdr_exports.contract.codec import Codec
@@ -18,10 +18,11 @@ from cdr_exports.contract.dead_letters import dead_letter, reason_of
 from cdr_exports.contract.envelope import headers_of
 from cdr_exports.domain.errors import Poison, Transient
 from cdr_exports.domain.events import Command, Fact
+from cdr_exports.domain.lifecycle import Position
 from cdr_exports.projection.folding import Read
 from cdr_exports.runtime.backoff import delays
 from cdr_exports.runtime.clock import Now
-from cdr_exports.runtime.kafka import Partition, Publisher, Raw
+from cdr_exports.runtime.kafka import Headers, Partition, Raw
 from cdr_exports.runtime.logs import logger
 from cdr_exports.runtime.metrics import Registry
 
@@ -43,10 +44,18 @@ class TooManyDeadLetters(Exception):
     """More records than can be an accident were unusable; they are with the dead letters. A person must look."""
 
 
+class Publishes(Protocol):
+    """What intake needs of Kafka. Raises Transient when the broker did not acknowledge in time."""
+
+    async def publish(
+        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> Position: ...
+
+
 class Intake:
     """Decodes for one consumer group."""
 
-    def __init__(self, codec: Codec, publisher: Publisher, registry: Registry, now: Now, *, group: str) -> None:
+    def __init__(self, codec: Codec, publisher: Publishes, registry: Registry, now: Now, *, group: str) -> None:
         self._codec, self._publisher, self._registry, self._now, self._group = codec, publisher, registry, now, group
         self._lately: deque[bool] = deque(maxlen=WINDOW)
         self._in_a_row = 0

@@ -28,11 +28,21 @@ STALE = timedelta(seconds=5)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far the requests topic has been applied: next offsets by partition, and the low watermark, the instant up to
-    which all partitions are complete; None where it is not known of all.
+    which all partitions are complete; None where it is not known of all. `facts` are the next offsets of the events topic.
     """
 
     next_offsets: Mapping[int, int] = field(default_factory=dict)
     complete_before: datetime | None = None
+    facts: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def applied(self) -> tuple[int, int]:
+        """How many records of requests and of events have been applied: grows with each, and falls with a reset only."""
+        return sum(self.next_offsets.values()), sum(self.facts.values())
+
+    def covers(self, applied: tuple[int, int]) -> bool:
+        requests, facts = self.applied
+        return requests >= applied[0] and facts >= applied[1]
 
     def has_applied(self, position: Position) -> bool:
         return self.next_offsets.get(position.partition, 0) > position.offset

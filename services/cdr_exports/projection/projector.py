@@ -85,7 +85,7 @@ class Projector:
             news = [raw for raw in raws if self._folding.awaits(Partition(raw.topic, raw.partition), raw.offset)]
             if news:
                 await self._apply(reader, [await self._intake.read(raw) for raw in news])
-            if monotonic() - looked >= LOOK_EVERY_SECONDS and reader.assigned:
+            if monotonic() - looked >= LOOK_EVERY_SECONDS and self._sought(reader):
                 await self._look(reader)
                 looked = monotonic()
 
@@ -113,10 +113,12 @@ class Projector:
         rewound = await self._until_done(lambda: self._folding.complete(complete, known))
         self._watermarks.forget(complete)
         await self._rewind(reader, rewound)
-        await reader.commit(
-            {each: self._folding.applied[each] for each in reader.assigned & self._folding.applied.keys()}
-        )
+        await reader.commit({each: self._folding.applied[each] for each in self._sought(reader)})
         self._measure_lag(reader, at)
+
+    def _sought(self, reader: GroupReader) -> Collection[Partition]:
+        """The partitions that are read here, and from where they should be: an assignment is not that yet."""
+        return reader.assigned & self._folding.applied.keys()
 
     async def _rewind(self, reader: GroupReader, rewound: Mapping[Partition, int]) -> None:
         """Reads again what someone has taken out of the read model: that is how it is rebuilt."""

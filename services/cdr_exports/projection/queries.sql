@@ -7,20 +7,34 @@ SELECT clock_timestamp() AS asked_at,
          WHERE export_id = %(export_id)s AND account_id = ANY(%(account_ids)s)) AS state
 
 -- name: page
--- A page of the exports of some accounts, newest first.
-SELECT state::text AS state
-  FROM exports
- WHERE account_id = ANY(%(account_ids)s)
- ORDER BY created_at DESC, export_id
- LIMIT %(limit)s OFFSET %(offset)s
+-- A page of the exports of some accounts, newest first if no other order is asked for. Each account gives what it can at
+-- most add to the page, out of its index; only then are the states read, of the page alone.
+SELECT (SELECT state::text FROM exports WHERE exports.export_id = page.export_id) AS state
+  FROM (SELECT found.*
+          FROM unnest(%(account_ids)s::bigint[]) AS visible (account_id)
+         CROSS JOIN LATERAL (
+               SELECT export_id, status, rows_count, created_at, updated_at, time_format, time_zone_name
+                 FROM exports
+                WHERE exports.account_id = visible.account_id /* conditions */
+                ORDER BY /* order */ created_at DESC, export_id
+                LIMIT %(through)s) AS found
+         ORDER BY /* order */ created_at DESC, export_id
+         LIMIT %(limit)s OFFSET %(offset)s) AS page
+ ORDER BY /* order */ created_at DESC, export_id
 
 -- name: count
 -- How many exports some accounts have.
-SELECT count(*) AS total FROM exports WHERE account_id = ANY(%(account_ids)s)
+SELECT count(*) AS total FROM exports WHERE account_id = ANY(%(account_ids)s::bigint[]) /* conditions */
+
+-- name: texts
+-- The states of some exports, for those who were let see them before.
+SELECT export_id, state::text AS state
+  FROM exports
+ WHERE export_id = ANY(%(export_ids)s::uuid[]) AND account_id IS NOT NULL
 
 -- name: progress
--- How far a topic has been applied, by partition.
-SELECT partition, next_offset, complete_before FROM projection_offsets WHERE topic = %(topic)s
+-- How far the topics have been applied, by partition.
+SELECT topic, partition, next_offset, complete_before FROM projection_offsets
 
 -- name: now
 -- The server's time: the one clock that projector and readers share.

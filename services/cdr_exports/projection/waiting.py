@@ -82,11 +82,15 @@ class Waiting:
 
     async def _look(self) -> None:
         async with self._database.transaction() as transaction:
-            rows = await transaction.rows(self._sql["progress"], topic=topics.REQUESTS)
-        complete = [row["complete_before"] for row in rows]
+            rows = await transaction.rows(self._sql["progress"])
+        offsets: dict[str, dict[int, int]] = {topics.REQUESTS: {}, topics.EVENTS: {}}
+        for row in rows:
+            offsets.setdefault(row["topic"], {})[row["partition"]] = row["next_offset"]
+        complete = [row["complete_before"] for row in rows if row["topic"] == topics.REQUESTS]
         found = Progress(
-            next_offsets={row["partition"]: row["next_offset"] for row in rows},
+            next_offsets=offsets[topics.REQUESTS],
             complete_before=None if None in complete else min(complete, default=None),
+            facts=offsets[topics.EVENTS],
         )
         if found != self.progress:
             async with self._news:

@@ -9,7 +9,7 @@ import pytest
 
 from cdr_exports.contract import topics
 from cdr_exports.domain.events import ExportRequested
-from cdr_exports.ingress.intake import PRODUCE_SECONDS
+from cdr_exports.ingress.outbox import PRODUCE_SECONDS
 from cdr_exports.runtime.kafka import Publisher, read_to_end
 from cdr_exports.runtime.kafka_topics import apply_topics
 from cdr_exports.runtime.settings import KafkaSettings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +21,8 @@ from cdr_exports.runtime.kafka_topics import apply_topics
 from cdr_exports.runtime.metrics import Registry
 from cdr_exports.runtime.postgres import Database, migrate, migrations_of
 from cdr_exports.runtime.settings import KafkaSettings, PostgresSettings
-from tests.integration.projection.projectors import CODEC, MakeProjector, Publish
+from tests.integration.projection.customers import Customer, serving_customers
+from tests.integration.projection.projectors import CODEC, MakeProjector, Publish, skip_history
 
 
 @pytest.fixture
@@ -41,6 +43,12 @@ async def settings(empty_dsn: str) -> PostgresSettings:
 @pytest.fixture
 async def database(settings: PostgresSettings) -> AsyncIterator[Database]:
     async with Database(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def customer(database: Database, tmp_path: Path) -> AsyncIterator[Customer]:
+    async with serving_customers(database, tmp_path) as opened:
         yield opened
 
 
@@ -74,10 +82,11 @@ def publish(publisher: Publisher) -> Publish:
 
 
 @pytest.fixture
-def make_projector(
+async def make_projector(
     broker: KafkaSettings, database: Database, publisher: Publisher, registry: Registry
 ) -> MakeProjector:
-    """Projectors of one group."""
+    """Projectors of one group, for what is written from now on."""
+    await skip_history(broker, database)
     group = f"test-{uuid4()}"
 
     def make(**options: Any) -> Projector:

@@ -3,134 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import gzip
-import hashlib
-import shutil
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
-from uuid import UUID
 
-import httpx2
 import pytest
 
-from cdr_exports.api.reception import Reception
-from cdr_exports.api.tokens import Authenticator, Issuer
-from cdr_exports.contract import ledger_format
-from cdr_exports.domain import object_names
-from cdr_exports.domain.identity import AccountId, ApiAccessId, ExportId
-from cdr_exports.domain.parts import Manifest, StoredObject
-from cdr_exports.facade.app import build
-from cdr_exports.projection.folding import Folding
-from cdr_exports.projection.http import router
-from cdr_exports.projection.reads import Reads
-from cdr_exports.projection.waiting import Waiting
-from cdr_exports.projection.watermarks import Complete
-from cdr_exports.runtime.metrics import Registry
-from cdr_exports.runtime.postgres import Database
-from cdr_exports.runtime.storage import Store
-from tests.integration.projection.logs import (
-    AT,
-    EVENTS,
-    REQUESTS,
-    completed,
-    delete_requested,
-    failed,
-    log_of,
-    new_id,
-    requested,
-    started,
-)
-from tests.unit.api.records import ACME, GLOBEX, KEYS, LIFETIME, directory, now
-
-PATH = "/api/rest/customer/v1/cdr-exports"
-ACME_ACCESS, SPARE_ACCESS = ApiAccessId(15), ApiAccessId(16)
-CONTENT = gzip.compress(b"Time Start,Success\n" + bytes(range(256)) * 40, mtime=0)
-OLD_ID, OTHER_OLD_ID = (ExportId(UUID(f"01950000-0000-7000-8000-0000000000{end}")) for end in ("ff", "fe"))
-"""Made long ago: whether they exist is known at once. The first does not."""
-
-
-@dataclass
-class Customer:
-    """The application with what is behind it, and a client with a token."""
-
-    http: httpx2.AsyncClient
-    folding: Folding
-    store: Store
-    folder: Path
-    issuer: Issuer
-
-    async def get(
-        self, path: str = "", *, method: str = "GET", token: str | None = None, **headers: str
-    ) -> httpx2.Response:
-        bearer = token or self.issuer.for_access(ACME_ACCESS)
-        sent = {"authorization": f"Bearer {bearer}"} | {name.replace("_", "-"): text for name, text in headers.items()}
-        return await self.http.request(method, PATH + path, headers=sent)
-
-    async def requests(self, *records: Any) -> None:
-        await self.folding.apply(log_of(REQUESTS, records, first=self.folding.applied[REQUESTS]))
-
-    async def events(self, *records: Any) -> None:
-        await self.folding.apply(log_of(EVENTS, records, first=self.folding.applied[EVENTS]))
-
-    async def complete(self) -> None:
-        at = await self.folding.now()
-        looks = [Complete(partition=each, next_offset=0, before=at) for each in self.folding.applied]
-        await self.folding.complete(looks, self.folding.applied.keys())
-
-    async def file(self, export_id: ExportId | None = None, *, cut_at: int = 100) -> ExportId:
-        """A completed export with its file of two objects, a head and a tail."""
-        export_id = export_id or new_id()
-        middle = CONTENT[10:-8]
-        objects = {f"part-{n}": data for n, data in enumerate((middle[:cut_at], middle[cut_at:]))}
-        for name, data in objects.items():
-            await self.store.create(object_names.folder(export_id) + name, data)
-        ending = completed(export_id, rows=40)
-        file = replace(ending.file, bytes=len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest())
-        manifest = Manifest(
-            export_id=export_id,
-            account_id=AccountId(71),
-            rows=40,
-            file=file,
-            totals=ending.totals,
-            head=CONTENT[:10],
-            objects=tuple(
-                StoredObject(name=object_names.folder(export_id) + name, bytes=len(data), sha256="")
-                for name, data in objects.items()
-            ),
-            tail=CONTENT[-8:],
-            columns=(),
-            data_through=None,
-            started_at=AT,
-            completed_at=AT,
-        )
-        await self.store.create(object_names.manifest(export_id), ledger_format.dump(manifest))
-        await self.requests(requested(export_id))
-        await self.events(replace(ending, file=file))
-        return export_id
-
-
-@pytest.fixture
-async def customer(database: Database, tmp_path: Path) -> AsyncIterator[Customer]:
-    registry, accounts = Registry(service="test"), directory()
-    waiting, store = Waiting(database, registry, patience_seconds=0.3), Store.open(f"file://{tmp_path / 'store'}")
-    reception = Reception(authenticator=Authenticator(KEYS, accounts, now, LIFETIME), body_limit_bytes=65536)
-    routes = router(reception=reception, directory=accounts, reads=Reads(database, waiting), store=store)
-    folding = Folding(database)
-    await folding.starts({REQUESTS, EVENTS})
-    transport = httpx2.ASGITransport(app=build([routes], registry))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://api.test:8080") as http:
-        opened = Customer(http, folding, store, tmp_path / "store", Issuer(KEYS, now, LIFETIME))
-        await opened.complete()
-        following = asyncio.create_task(waiting.run())
-        async with asyncio.timeout(5):
-            while waiting.progress.complete_before is None:
-                await waiting.beyond(waiting.progress)
-        yield opened
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+from cdr_exports.domain.identity import AccountId
+from tests.integration.projection.customers import OLD_ID, OTHER_OLD_ID, PATH, SPARE_ACCESS, Customer
+from tests.integration.projection.logs import AT, completed, new_id, requested, started
+from tests.unit.api.records import ACME, GLOBEX
 
 
 async def test_one_export_is_a_document(customer: Customer) -> None:
@@ -237,95 +116,78 @@ async def test_a_read_model_that_does_not_catch_up_is_a_503_with_a_time_to_come_
     assert answer.json()["errors"][0]["title"] == "Service unavailable"
 
 
-async def test_a_download_is_the_file_byte_for_byte(customer: Customer) -> None:
-    export_id = await customer.file()
-
-    answer = await customer.get(f"/{export_id}/download", accept="text/html")
-
-    digest = hashlib.sha256(CONTENT)
-    assert (answer.status_code, answer.content) == (200, CONTENT)
-    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert answer.headers["content-length"] == str(len(CONTENT))
-    assert answer.headers["content-disposition"] == f'attachment; filename="{export_id}.csv.gz"'
-    assert answer.headers["etag"] == f'"{digest.hexdigest()}"'
-    assert answer.headers["repr-digest"] == f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
-    assert answer.headers["accept-ranges"] == "bytes"
-    assert "content-encoding" not in answer.headers
-
-
-async def test_head_tells_the_size_without_the_file(customer: Customer) -> None:
-    export_id = await customer.file()
-
-    answer = await customer.get(f"/{export_id}/download", method="HEAD")
-
-    assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", str(len(CONTENT)))
-
-
-@pytest.mark.parametrize(
-    ("asked", "start", "end"),
-    [
-        pytest.param("bytes=0-4", 0, 5, id="within the head"),
-        pytest.param("bytes=105-115", 105, 116, id="over the border of two objects"),
-        pytest.param("bytes=-20", len(CONTENT) - 20, len(CONTENT), id="the end, with the tail"),
-        pytest.param("bytes=50-", 50, len(CONTENT), id="a download that was cut goes on"),
-    ],
-)
-async def test_a_range_is_served_out_of_the_objects(customer: Customer, asked: str, start: int, end: int) -> None:
-    export_id = await customer.file()
-
-    answer = await customer.get(f"/{export_id}/download", range=asked)
-
-    assert (answer.status_code, answer.content) == (206, CONTENT[start:end])
-    assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(CONTENT)}"
-    assert answer.headers["content-length"] == str(end - start)
-
-
-async def test_a_range_of_another_file_gets_the_whole_of_this_one(customer: Customer) -> None:
-    export_id = await customer.file()
-
-    answer = await customer.get(f"/{export_id}/download", range="bytes=5-", if_range='"another"')
-
-    assert (answer.status_code, answer.content) == (200, CONTENT)
-
-
-async def test_a_range_beyond_the_file_is_refused_with_its_size(customer: Customer) -> None:
-    export_id = await customer.file()
-
-    answer = await customer.get(f"/{export_id}/download", range=f"bytes={len(CONTENT)}-")
-
-    assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{len(CONTENT)}")
-
-
-@pytest.mark.parametrize("ending", [None, failed, delete_requested], ids=["pending", "failed", "deleted"])
-async def test_an_export_without_a_file_is_an_empty_404(customer: Customer, ending: Any) -> None:
+async def test_the_list_and_its_members_have_heads_and_tags(customer: Customer) -> None:
     export_id = new_id()
-    await customer.requests(requested(export_id), *([ending(export_id)] if ending is delete_requested else []))
-    await customer.events(*([ending(export_id)] if ending is failed else []))
+    await customer.requests(requested(export_id))
 
-    answer = await customer.get(f"/{export_id}/download")
+    for path in "", f"/{export_id}", f"/{export_id}/account", f"/{export_id}/relationships/account":
+        whole = await customer.get(path)
+        head = await customer.get(path, method="HEAD")
+        known = await customer.get(path, if_none_match=f'"other", {whole.headers["etag"]}')
 
-    assert (answer.status_code, answer.content) == (404, b"")
-    assert "content-disposition" not in answer.headers
-
-
-@pytest.mark.parametrize("lost", ["manifest.json", "part-0"])
-async def test_a_file_that_has_gone_from_the_store_is_an_empty_404(customer: Customer, lost: str) -> None:
-    export_id = await customer.file()
-    await customer.store.delete(object_names.folder(export_id) + lost)
-
-    answer = await customer.get(f"/{export_id}/download", range="bytes=10-")
-
-    assert (answer.status_code, answer.content) == (404, b"")
+        assert whole.headers["etag"].startswith('W/"')
+        assert (head.status_code, head.content) == (200, b"")
+        assert {name: head.headers[name] for name in ("etag", "content-length", "content-type", "vary")} == {
+            name: whole.headers[name] for name in ("etag", "content-length", "content-type", "vary")
+        }
+        assert (known.status_code, known.content, known.headers["etag"]) == (304, b"", whole.headers["etag"])
 
 
-async def test_a_store_that_does_not_answer_is_a_503(customer: Customer) -> None:
-    export_id = await customer.file()
-    shutil.rmtree(customer.folder)
-    customer.folder.write_text("no folder any more")
+async def test_a_tag_changes_with_the_document(customer: Customer) -> None:
+    export_id = new_id()
+    await customer.requests(requested(export_id))
+    before = await customer.get(f"/{export_id}")
+    await customer.events(started(export_id))
 
-    answer = await customer.get(f"/{export_id}/download")
+    after = await customer.get(f"/{export_id}", if_none_match=before.headers["etag"])
 
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert after.status_code == 200
+    assert after.json()["data"]["meta"]["stage"] == "planned"
+
+
+async def test_a_list_is_filtered_by_account(customer: Customer) -> None:
+    main, spare = new_id(), new_id()
+    await customer.requests(requested(main), requested(spare, account_id=AccountId(72)))
+    uuids = {each: (await customer.get(f"/{each}/account")).json()["data"]["id"] for each in (main, spare)}
+    others = "7a108ca2-39c4-11f1-8c50-000000000081"
+
+    async def shown(text: str) -> set[str]:
+        answer = (await customer.get(f"?filter[{text}")).json()
+        assert answer["meta"]["total-count"] == len(answer["data"])
+        return {each["id"] for each in answer["data"]}
+
+    assert await shown(f"account-id-eq]={uuids[main].upper()}") == {str(main)}
+    assert await shown(f"account_id_not_eq]={uuids[main]}") == {str(spare)}
+    assert await shown(f"account_id_in]={uuids[main]},{others},x") == {str(main)}
+    assert await shown(f"account_id_not_in]={uuids[main]},{uuids[spare]}") == set()
+    assert await shown(f"account_id_eq]={others}") == set()
+    assert await shown("account_id_in]=") == {str(main), str(spare)}
+
+
+async def test_a_filtered_and_sorted_list_keeps_both_in_its_links(customer: Customer) -> None:
+    ids = [new_id() for _ in range(3)]
+    await customer.requests(*(requested(each, time_zone_name="UTC") for each in ids), requested(new_id()))
+    await customer.events(*(completed(each, rows=rows) for rows, each in enumerate(ids)))
+
+    answer = (
+        await customer.get("?sort=-rowsCount&filter[time-zone-name-eq]=UTC&page[size]=2&fields[cdr-exports]=status")
+    ).json()
+
+    assert [each["id"] for each in answer["data"]] == [str(ids[2]), str(ids[1])]
+    assert [each["attributes"] for each in answer["data"]] == [{"status": "Completed"}] * 2
+    assert answer["meta"] == {"total-count": 3}
+    assert answer["links"]["next"].endswith(
+        "?fields%5Bcdr-exports%5D=status&filter%5Btime-zone-name-eq%5D=UTC"
+        "&page%5Bnumber%5D=2&page%5Bsize%5D=2&sort=-rowsCount"
+    )
+
+
+@pytest.mark.parametrize("text", ["status_eq]=Completed", "status-eq]=x", "created_at_gt]=abc"])
+async def test_the_filters_of_one_export_have_no_effect(customer: Customer, text: str) -> None:
+    export_id = new_id()
+    await customer.requests(requested(export_id))
+
+    assert (await customer.get(f"/{export_id}?filter[{text}")).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/123", "/123/download", f"/{OLD_ID}/foo"])

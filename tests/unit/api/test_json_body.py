@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
+from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from cdr_exports.api import json_body
 from cdr_exports.api.errors import ApiError
@@ -61,3 +64,24 @@ def test_a_body_at_the_limits_is_read(body: bytes, value: object) -> None:
 
 def test_members_keep_the_order_they_were_sent_in() -> None:
     assert list(json_body.parse(b'{"z":1,"a":2,"m":3}')) == ["z", "a", "m"]
+
+
+@pytest.mark.parametrize("piece", [b'\\"', b"\\", b'"', b"[", b'{"'], ids=repr)
+def test_a_string_without_an_end_is_refused_as_fast_as_any_other_text(piece: bytes) -> None:
+    body = b'"' + piece * (65_000 // len(piece))
+    started = time.process_time()
+
+    with pytest.raises(ApiError):
+        json_body.parse(body)
+
+    assert time.process_time() - started < 2  # where each quote was tried for itself it took half a minute
+
+
+async def test_a_length_that_no_number_holds_is_too_long() -> None:
+    async def receive() -> Any:
+        raise AssertionError("the body is not read")
+
+    request = Request({"type": "http", "headers": [(b"content-length", b"9" * 5000)]}, receive)
+
+    with pytest.raises(ApiError, match="must not exceed 64 bytes"):
+        await json_body.read(request, limit_bytes=64)
