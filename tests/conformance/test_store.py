@@ -148,13 +148,13 @@ async def test_what_an_s3_has_taken_outlives_its_restart(s3: S3) -> None:
     assert not await store.create("a", b"2")
 
 
-def test_an_s3_is_told_by_the_usual_environment(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_s3_is_told_by_the_usual_environment(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
 
     store = Store.open(f"{s3.url}/{uuid4()}")
 
-    assert asyncio.run(store.create("a", b"1"))
+    assert await store.create("a", b"1")
 
 
 @pytest.mark.parametrize("url", ["file:///proc/no/such/folder", "s3://", "ftp://x"])

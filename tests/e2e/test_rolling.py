@@ -80,7 +80,7 @@ def test_a_rolling_restart_costs_no_export_anything_but_time(pair: Installation,
         assert undisturbed.file is not None
         delay_slices(pair, 0.5)
         export_ids = [customer.create(account=ACCOUNT, filters=FILTERS).id for _ in range(EXPORTS)]
-        seconds = []
+        seconds: list[float] = []
         for worker in WORKERS:
             while sum(made_slices(pair, export_ids).values()) < len(seconds) * 6 + 3:
                 time.sleep(0.05)
@@ -102,7 +102,7 @@ def test_slices_that_do_not_end_are_abandoned_within_ten_seconds_and_made_later(
     with pair.customer() as customer:
         undisturbed = until(customer, customer.create(account=ACCOUNT, filters=FILTERS).id, "completed")
         assert undisturbed.file is not None
-        delay_slices(pair, 30, times=2 * SLOTS)
+        delay_slices(pair, 20, times=2 * SLOTS)
         export_id = customer.create(account=ACCOUNT, filters=FILTERS).id
         until_all_stall(pair)
         seconds = [stopped(pair, worker) for worker in WORKERS]

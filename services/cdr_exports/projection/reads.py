@@ -81,7 +81,7 @@ class Reads:
         through = min(offset + limit, LARGEST_NUMBER)
         async with self._database.transaction() as transaction:
             rows = await transaction.rows(page, **values, offset=offset, limit=limit, through=through)
-            if 0 < len(rows) < limit:  # the last page says how many there are
+            if len(rows) < limit and (rows or not offset):  # the last page says how many there are
                 total = offset + len(rows)
             else:
                 counted = await transaction.one(count, **values)

@@ -19,6 +19,7 @@ from cdr_exports.projection.progress import Progress
 from cdr_exports.projection.reads import Reads
 from cdr_exports.projection.state_rows import state_of
 from cdr_exports.runtime.backoff import delays
+from cdr_exports.runtime.postgres import heed_cancellation
 
 FOLLOWERS, FOLLOWERS_EACH = 512, 32
 QUIET_SECONDS = 15.0
@@ -102,6 +103,7 @@ class Watching:
             except Transient:
                 await asyncio.sleep(next(waits))
                 continue
+            heed_cancellation()
             text = self._texts.get(export_id, seen.text)
             if text != seen.text:
                 return Seen(text=text, progress=progress)

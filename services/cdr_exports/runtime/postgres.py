@@ -127,7 +127,7 @@ class Database:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                 while True:
                     yield
-                    _heed_cancellation()
+                    heed_cancellation()
                     async for _ in connection.notifies(timeout=at_least_every_seconds, stop_after=1):
                         pass
 
@@ -248,7 +248,7 @@ def _cancellations() -> int:
     return task.cancelling() if task else 0
 
 
-def _heed_cancellation() -> None:
+def heed_cancellation() -> None:
     """psycopg waits by `asyncio.wait_for`, which before Python 3.12 drops a cancellation that comes together with what it
     waits for. Whoever runs for ever must not miss it.
     """

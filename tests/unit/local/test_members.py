@@ -78,3 +78,23 @@ def test_no_secret_stands_on_a_command_line(folder: Folder) -> None:
 def test_faults_are_off_unless_they_are_wanted(folder: Folder) -> None:
     assert members(folder).clickhouse.environment()["CDR_EXPORTS_ENGINE_FAULTS"] == "0"
     assert members(folder, faults_allowed=True).clickhouse.environment()["CDR_EXPORTS_ENGINE_FAULTS"] == "1"
+
+
+def test_a_stack_with_s3_keeps_its_files_there_and_tells_the_services_how(folder: Folder) -> None:
+    stack = members(folder, services=("facade",), s3=True)
+
+    (facade,) = stack.services()
+
+    assert [server.name for server in stack.servers()][-1] == "s3"
+    assert facade.environment()["CDR_EXPORTS_STORE_URL"] == "s3://exports"
+    assert facade.environment()["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    secret = facade.environment()["AWS_SECRET_ACCESS_KEY"]
+    assert secret == (folder.path / "secrets" / "s3-password").read_text()
+    assert not any(secret in word for word in stack.servers()[-1].command())
+
+
+def test_a_stack_without_s3_does_not_ask_for_its_program(folder: Folder) -> None:
+    stack = members(folder, services=("facade",))
+
+    assert [server.name for server in stack.servers()] == ["kafka", "postgres", "clickhouse"]
+    assert stack.addresses.store.startswith("file://")
