@@ -136,7 +136,12 @@ async def installed(settings: Mapping[str, str], publisher: Publisher) -> AsyncI
         Process(settings=ProcessSettings(), registry=Registry(service=name), health=Health(), stop=stop)
         for name in ("projection", "facade")
     )
-    everything = {"HTTP_PORT": str(port), "PENDING_LIMIT": str(PENDING_LIMIT), **settings}
+    everything = {
+        "HTTP_PORT": str(port),
+        "PENDING_LIMIT": str(PENDING_LIMIT),
+        "EXPORT_EXPIRY_DAYS": "",  # these exports ended long ago
+        **settings,
+    }
     async with (
         asyncio.TaskGroup() as group,
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http,
